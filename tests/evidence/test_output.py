@@ -60,6 +60,8 @@ def test_a_softmax_counts_as_compared_if_the_outputs_sum_to_1():
         (("log_softmax", "nll_loss"), None),
         (("sigmoid", "binary_cross_entropy_with_logits"), None),  # doubled-sigmoid
         (("tanh", "binary_cross_entropy_with_logits"), "tanh"),
+        (("relu", "max_pool2d", "log_softmax", "nll_loss"), "relu"),
+        (("relu", "euclidean_dist", "pow", "log_softmax", "nll_loss"), None),  # of prototypes
     ],
 )
 def test_an_activation_before_logits_is_found(operations, found):

@@ -73,3 +73,51 @@ def test_the_ratios_are_those_of_variances():
 )
 def test_where_no_view_makes_groups_there_is_nothing_to_tell(prototypes):
     assert "rows_grouped" not in details(prototypes)
+
+
+class Pictures(nn.Module):
+    """Rows of support and query are embedded at once, as pictures of one row."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.layer, self.last = nn.Conv2d(1, 6, (1, 3)), last
+
+    def forward(self, rows):
+        return self.last(self.layer(rows[:, None, None]).relu())
+
+
+LAST = {
+    "a pool": nn.Sequential(nn.MaxPool2d((1, 2), 1), nn.Flatten()),
+    "a mean": lambda maps: maps.mean((2, 3)),
+    "a global pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    "maps": lambda maps: maps,
+    "a view": nn.Flatten(),
+}
+PARTED = {
+    "cut": lambda z, n: (z[:n], z[n:]),
+    "split": lambda z, n: z.split([n, len(z) - n]),
+    "halves": lambda z, n: z.chunk(2),
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+@pytest.mark.parametrize("parted", PARTED)
+def test_rows_that_nothing_keeps_are_made_again(last, parted):
+    torch.manual_seed(0)
+    model = Pictures(LAST[last])
+    rows = torch.cat([CLASSES, CLASSES])
+    rows = rows + 0.3 * torch.randn_like(rows)
+    seen = []
+
+    def loss():
+        support, query = PARTED[parted](model(rows), len(CLASSES))
+        seen.append(support.detach().flatten(1))
+        prototypes = support.view(SHOTS, WAYS, *support.shape[1:]).mean(0).flatten(1)
+        scores = -torch.cdist(query.flatten(1), prototypes)
+        return F.cross_entropy(scores, torch.arange(WAYS).repeat_interleave(SHOTS))
+
+    found = snapshot(lambda: loss().backward(), model).loss.details
+
+    turns = torch.stack([seen[0][k::WAYS] for k in range(WAYS)])
+    assert found["rows_grouped"] == pytest.approx(by_hand(turns), rel=1e-3)
+    assert found["rows_grouped"] < 1 < found["rows_otherwise"]

@@ -64,6 +64,59 @@ def test_columns_that_take_turns_are_all_changed(by_mask):
     assert passed(Flow(lambda x: x.flip(1), by_mask=by_mask)) == 0
 
 
+class Scale(nn.Module):
+    """A scale and a shift for each column, the same for all samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.log_scale, self.shift = (nn.Parameter(0.1 * torch.randn(4)) for _ in range(2))
+
+    def forward(self, x):
+        return x * self.log_scale.exp() + self.shift
+
+
+BETWEEN = {"scales": Scale, "batch normalisation": lambda: nn.BatchNorm1d(4)}
+
+
+@pytest.mark.parametrize("by_mask", [False, True])
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("offset", [0.0, 2.0])
+def test_columns_that_are_only_scaled_are_left_alone(between, by_mask, offset):
+    torch.manual_seed(0)
+    scaling = BETWEEN[between]()
+
+    assert passed(Flow(scaling, by_mask=by_mask), x=0.1 * X + offset) == 2
+    assert passed(Flow(lambda x: scaling(x).flip(1), by_mask=by_mask), x=0.1 * X + offset) == 0
+
+
+@pytest.mark.parametrize("hidden", [torch.float64, torch.float32])
+def test_columns_that_hardly_depend_on_others_are_changed(hidden):
+    """As those of couplings that begin near the identity."""
+    torch.manual_seed(0)
+    model = Flow(lambda x: x.flip(1)).to(hidden)
+    with torch.no_grad():
+        for coupling in model.couplings:
+            coupling.weight.mul_(1e-3)
+
+    assert passed(model, x=X.to(hidden)) == 0
+
+
+def test_the_first_of_an_autoregression_is_no_column_left_alone():
+    model = nn.Linear(4, 8)
+    with torch.no_grad():
+        model.weight.view(2, 4, 4).tril_(-1)
+
+    def flow(x):
+        mean, log_scale = model(x).chunk(2, 1)
+        return (x - mean) * (-log_scale).exp(), -log_scale.sum(1)
+
+    def loss():
+        z, log_det = flow(X)
+        (0.5 * z.pow(2).sum(1) - log_det).mean().backward()
+
+    assert snapshot(loss, model).loss.details["columns_passed"] == 0
+
+
 def test_columns_of_one_number_are_not_counted():
     assert passed(Flow(), x=X * torch.tensor([1.0, 0.0, 1.0, 1.0])) == 1
 

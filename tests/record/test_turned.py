@@ -119,3 +119,16 @@ def test_numbers_that_are_no_images_are_not_turned():
     found = snapshot(lambda: F.mse_loss(model(x), x).backward(), model).loss.details
 
     assert "turned_samples" not in found
+
+
+def test_what_the_pass_made_is_no_target_that_lies_apart():
+    """A code is drawn to what an encoder makes, and that to the code."""
+    x, _ = pictures()
+    model = nn.Conv2d(1, 4, 3, padding=1)
+
+    def step():
+        z = model(x)
+        q = z.flip(-1)
+        (F.mse_loss(q, z.detach()) + F.mse_loss(z, q.detach())).backward()
+
+    assert "turned_samples" not in snapshot(step, model).loss.details

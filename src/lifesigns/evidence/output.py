@@ -14,6 +14,8 @@ BOUNDARY = WEIGHTED | {Kind.EMBEDDING, Kind.ATTENTION, Kind.NORM, Kind.OPAQUE}
 """Where the output's shaping begins: what lies before cannot be told from the range of the last
 activation."""
 SHAPING = frozenset({Kind.ACTIVATION, Kind.SOFTMAX})
+DISTANCES = frozenset({"abs", "cdist", "euclidean_dist", "linalg_vector_norm", "norm", "pow"})
+"""What makes a distance, or a square, of values: its range is not theirs."""
 
 
 def output_sites(graph: Graph, loss: LossReading) -> list[int]:
@@ -114,11 +116,14 @@ def activation_before_logits(snapshot: Snapshot) -> Site | None:
     """The one activation right before the loss's own softmax or sigmoid.
 
     Or before a hand-written normalisation, of outputs that a softmax should have made positive.
+    Scores that are distances, as from prototypes, have another range than what they are between.
     """
     graph, loss = snapshot.graph, snapshot.loss
     if loss is None:
         return None
     sites = [graph.sites[i] for i in output_sites(graph, loss)]
+    if any(site.operation in DISTANCES for site in sites):
+        return None
     active = [site for site in sites if site.kind is Kind.ACTIVATION]
     if len(active) != 1 or active[0].operation not in ACTIVATIONS:
         return None

@@ -19,6 +19,7 @@ from lifesigns.record.graph.one_layer import same_answers, shares_layers
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.bootstrapped import may_bootstrap, own_answers
+from lifesigns.record.loss.cancelled import cancelled, may_cancel
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
 from lifesigns.record.loss.first_nodes import first_nodes
@@ -98,6 +99,7 @@ LOOKS = (
         lambda s: same_answers(s.walked, s.networks),
         shares_layers,
     ),
+    Look("what cancels itself", lambda s: cancelled(s.walked, s.condensed), may_cancel),
     Look("samples", lambda s: unheld_actions(s.walked, s.hooks.samples.log_probabilities)),
     Look(
         "the last inputs",
@@ -105,7 +107,11 @@ LOOKS = (
         compares_numbers,
     ),
     Look("returns", lambda s: weights_of_rows(s.pack, s.walked, s.ends.batch), may_weigh_rows),
-    Look("columns", lambda s: passed_columns(s.pack, s.walked, s.ends.batch), may_scale),
+    Look(
+        "columns",
+        lambda s: passed_columns(s.pack, s.walked, s.ends.batch, s.condensed.weight_like),
+        may_scale,
+    ),
     Look(
         "states",
         lambda s: same_states(s.pack, s.walked, s.ends.batch, s.networks, s.hooks.ungraded.asked()),

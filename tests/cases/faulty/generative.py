@@ -172,3 +172,31 @@ def quantised_without_a_gradient(fixed=False):
     with torch.no_grad():
         drawn = decoder(quantised(encoder(held_out).unflatten(1, (8, 4))).flatten(1))
     return (drawn - held_out).square().sum() / (held_out - held_out.mean(0)).square().sum()
+
+
+@faulty(
+    "error over that of the mean picture",
+    at_most=0.6,
+    causes=("frozen", "vanishing", "other"),
+)
+def choice_that_cancels_itself(fixed=False):
+    """A picture is drawn from one of 32 rows, chosen by a hard maximum of a softmax: what is added
+    to it for the gradient's sake is taken away as well. The cure detaches what it takes away."""
+    (x, _), (held_out, _) = split(*digits())
+    encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4 * 16))
+    decoder = nn.Sequential(nn.Linear(4 * 16, 64), nn.ReLU(), nn.Linear(64, 64))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=3e-3)
+
+    def chosen(pictures):
+        soft = encoder(pictures).unflatten(1, (4, 16)).softmax(-1)
+        hard = F.one_hot(soft.argmax(-1), 16).float()
+        taken = soft.detach() if fixed else soft
+        return decoder((hard - taken + soft).flatten(1))
+
+    for batch, _ in minibatches(x, x, 64, 300):
+        optimizer.zero_grad()
+        F.mse_loss(chosen(batch), batch).backward()
+        optimizer.step()
+    with torch.no_grad():
+        drawn = chosen(held_out)
+    return (drawn - held_out).square().sum() / (held_out - held_out.mean(0)).square().sum()

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from lifesigns.record.graph.operations import VIEWS, signed
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.loss.values import value_of
+from lifesigns.record.loss.remade import remade, shape_of_output
+from lifesigns.record.loss.sources import numel
 from lifesigns.record.measure.reduce import Pack
 
 MOST_ELEMENTS = 1 << 18
@@ -46,7 +47,7 @@ def grouped_rows(pack: Pack, walked: Walk) -> PendingGroups | None:
     Returns:
         None where no mean is taken over an axis that a view made of rows.
 
-    Cost: two variances of the rows, and of a last layer that nothing keeps its product.
+    Cost: two variances of the rows, and of a last layer that nothing keeps its product, or pool.
     """
     for i, name in enumerate(walked.names):
         axis = _axis(walked, i) if name == "Mean" else None
@@ -75,12 +76,13 @@ def _rows(walked: Walk, i: int) -> tuple[Tensor, tuple[int, ...]] | None:
     below = walked.inputs[view][0] if view is not None and view >= 0 else None
     if view is None or below is None or below < 0 or walked.names[view] not in VIEWS:
         return None
-    shape, given = walked.shape(view), walked.shape(below)
-    made = len(shape) == 3 and given == (shape[0] * shape[1], shape[2]) and min(shape[:2]) > 1
-    if not made or given[0] * given[1] > MOST_ELEMENTS:
+    number = int(walked.nodes[view].next_functions[0][1])
+    shape, given = walked.shape(view), shape_of_output(walked, below, number)
+    made = len(shape) > 2 and given == (shape[0] * shape[1], *shape[2:]) and min(shape[:2]) > 1
+    if not made or numel(given) > MOST_ELEMENTS:
         return None
-    rows = value_of(walked, below, None)
-    return None if rows is None or tuple(rows.shape) != given else (rows.detach().float(), shape)
+    rows = remade(walked, below, number)
+    return None if rows is None else (rows.float(), shape)
 
 
 def _ratio(groups: Tensor) -> Tensor:

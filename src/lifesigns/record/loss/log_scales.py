@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import numpy as np
@@ -150,6 +151,18 @@ def may_scale(walked: Walk) -> bool:
         walked: The graph of the loss.
     """
     return any(True for _ in _candidates(walked))
+
+
+def scales_in_turn(walked: Walk, fixed: AbstractSet[int]) -> bool:
+    """Whether a scale is computed of what another one multiplied, as by the layers of a flow.
+
+    Args:
+        walked: The graph of the loss.
+        fixed: Nodes that depend on parameters alone: their scales are the same for all samples.
+    """
+    made = {candidate.made[0] for candidate in _candidates(walked)} - fixed
+    made = {i for i in made if i >= 0}
+    return any(len(leading_to(walked, [i]) & made) > 1 for i in made)
 
 
 def _first_of_each(walked: Walk) -> dict[int, int]:

@@ -1,16 +1,23 @@
-"""Columns of the data that a flow leaves as they are, on their way to its density."""
+"""Columns of the data that a flow leaves as they are, on their way to its density.
+
+Layers that scale and shift each column by numbers of their own, as ActNorm and batch normalisation
+do, make an affine function of a column. Its distribution keeps its form; what a coupling changes is
+such a function of none, as it depends on other columns.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.loss.log_scales import may_scale
+from lifesigns.record.loss.log_scales import may_scale, scales_in_turn
 from lifesigns.record.loss.sources import ABOVE, reached
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import is_readable
@@ -18,7 +25,11 @@ from lifesigns.record.readable import is_readable
 FEWEST, MOST_ROWS, MOST_COLUMNS = 8, 128, 64
 """Rows that are needed, and how many of them, and which columns, are compared."""
 MOST_NODES = 64
-COLUMNS, PASSED = "columns", "columns_passed"
+EXACT = frozenset({torch.float32, torch.float64})
+"""Numbers fine enough to tell a function of one column from one of several."""
+COLUMNS, PASSED, SCALED = "columns", "columns_passed", "columns_scaled"
+ROUNDINGS = 16
+"""By how many roundings of its largest number a column may be off an affine function."""
 
 
 class PendingColumns(NamedTuple):
@@ -28,24 +39,30 @@ class PendingColumns(NamedTuple):
     columns: int
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
-        """Details of a loss: how many columns there are, and how many reach it as they are.
+        """Details of a loss: how many columns there are, how many pass, how many of these scaled.
 
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        return {COLUMNS: float(self.columns), PASSED: float(arrays[self.slot][0])}
+        passed, scaled = arrays[self.slot].tolist()
+        return {COLUMNS: float(self.columns), PASSED: passed, SCALED: scaled}
 
 
-def passed_columns(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingColumns | None:
+def passed_columns(
+    pack: Pack, walked: Walk, batch: Tensor | None, fixed: AbstractSet[int]
+) -> PendingColumns | None:
     """Compares what a loss squares, in the form of the batch, with the batch, column by column.
 
     Args:
-        pack: Where the count waits for the copy.
+        pack: Where the counts wait for the copy.
         walked: The graph of the loss.
         batch: What the network was given.
+        fixed: Nodes that depend on parameters alone.
 
     Returns:
-        None where nothing of this form is squared, or nothing multiplies by a scale.
+        None where nothing of this form is squared, or nothing multiplies by a scale. A column that
+        was scaled and shifted counts where several layers multiply by scales of their own: one
+        alone may have none before it to depend on, as the first of an autoregression.
 
     Cost: the nodes next to the loss; in a flow, all pairs of columns of a few rows.
     """
@@ -58,8 +75,21 @@ def passed_columns(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingCol
         return None
     given, made = batch.detach()[:MOST_ROWS], squared[:MOST_ROWS]
     varied = given.amax(0) > given.amin(0)
-    same = (made[:, :, None] == given[:, None, :]).all(0) & varied
-    return PendingColumns(pack.add(same.any(1).sum().reshape(1)), batch.shape[1])
+    same = ((made[:, :, None] == given[:, None, :]).all(0) & varied).any(1)
+    affine = same
+    if made.dtype == given.dtype and made.dtype in EXACT and scales_in_turn(walked, fixed):
+        affine = same | (_affine(made, given) & varied).any(1)
+    counts = torch.stack([affine.sum(), (affine & ~same).sum()])
+    return PendingColumns(pack.add(counts), batch.shape[1])
+
+
+def _affine(made: Tensor, given: Tensor) -> Tensor:
+    """Whether a column is a multiple of another, and a number: `[columns made, columns given]`."""
+    y, x = made - made.mean(0), given - given.mean(0)
+    factors = (y.T @ x) / x.square().sum(0)
+    off = (y[:, :, None] - factors * x[:, None, :]).abs().amax(0)
+    largest = made.abs().amax(0)[:, None] + factors.abs() * given.abs().amax(0)
+    return (off <= ROUNDINGS * torch.finfo(made.dtype).eps * largest) & (factors != 0)
 
 
 def _squared(walked: Walk, batch: Tensor) -> Tensor | None:

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.graph.walk import Walk, kept_tensors, saved
 from lifesigns.record.loss.cut_classes import CONVOLUTIONS
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.readable import is_readable
 
 FEWEST, SMALLEST = 4, 4
 """Samples, and pixels along a side, from which it shows how an image lies."""
@@ -92,7 +93,7 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
         at: Index of the node of the loss, with a target for each pixel.
 
     Returns:
-        None where there are no images of targets.
+        None where there are no images of targets, or the pass itself made them.
     """
     node, name = walked.nodes[at], walked.names[at]
     output = saved(node, "self") if _may_be_images(walked, at) else None
@@ -100,6 +101,8 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
     if output is None or target is None or output.dim() != 4 or len(output) < FEWEST:
         return None
     if min(output.shape[-2:]) < SMALLEST or output[0].numel() * MOST_SAMPLES > MOST_ELEMENTS:
+        return None
+    if not is_readable(target) or _made_in(walked, target):
         return None
     output, target = output.detach()[:MOST_SAMPLES].float(), target.detach()[:MOST_SAMPLES]
     if name.startswith("Nll"):
@@ -127,6 +130,16 @@ def _may_be_images(walked: Walk, at: int) -> bool:
     """Whether the graph leaves it open that a node of a loss is given images."""
     given = walked.inputs[at][0]
     return given is None or given < 0 or len(walked.shape(given)) == 4
+
+
+def _made_in(walked: Walk, target: Tensor) -> bool:
+    """Whether the pass made a target, as both sides of a code are each other's: it has no way up.
+
+    It lies in the memory of something that a node keeps with its graph.
+    """
+    place = target.untyped_storage().data_ptr()
+    made = (kept for node in walked.nodes for _, kept in kept_tensors(node) if kept.grad_fn)
+    return any(is_readable(one) and one.untyped_storage().data_ptr() == place for one in made)
 
 
 def _image(walked: Walk, shape: torch.Size) -> Tensor | None:

@@ -62,14 +62,16 @@ RULE = Rule(
     sees="""
 A loss that does not know the order of its outputs, as of separated voices or of several hypotheses:
 `torch.stack([loss(permuted).mean() for …]).min()`, where the mean over the samples comes before the
-minimum.
+minimum. Or the negative of the largest mean score, as of signals over noise.
 """,
     evidence="""
-The loss, or a term of it, is the minimum of two single numbers or more, all of which were computed
-from the same outputs for more than one sample. Exact, read off the graph.
+The loss, or a term of it, is the minimum of two single numbers or more, or the negative of the
+maximum, all of which were computed from the same outputs for more than one sample. Exact, read off
+the graph.
 """,
     ignore="""
-A minimum of losses of different networks that share nothing is not looked at, nor a minimum in
+The largest of several losses, as of the group that is served worst, is meant to be one. A minimum
+of losses of different networks that share nothing is not looked at, nor a minimum in
 Python, which leaves no trace in the graph. With one sample in a batch both are the same.
 """,
     references=(
