@@ -70,31 +70,6 @@ def test_a_layout_mistake_that_spares_the_middle_is_seen_ahead(put_back: bool) -
     assert (found.later, found.ahead) == (3, 0 if put_back else 3)
 
 
-HIDE = TOKENS - 1
-
-
-@pytest.mark.parametrize(
-    ("ignored", "hidden", "seen"),
-    [("hidden", "between", True), ("shown", "between", False), ("hidden", "at the end", False)],
-)
-def test_a_loss_that_ignores_what_is_hidden_asks_for_what_is_shown(
-    ignored: str, hidden: str, seen: bool
-) -> None:
-    torch.manual_seed(0)
-    text = torch.randint(0, HIDE, (BATCH, LENGTH))
-    is_hidden = torch.zeros_like(text, dtype=torch.bool)
-    is_hidden[:, 1 if hidden == "between" else -1] = True
-    given, wanted = text.masked_fill(is_hidden, HIDE), text.clone()
-    wanted[is_hidden if ignored == "hidden" else ~is_hidden] = -100
-
-    def loss(output: Tensor) -> Tensor:
-        return F.cross_entropy(output.flatten(0, 1), wanted.flatten())
-
-    found = asked(step(Reader(False), given, loss))
-
-    assert (found is not None and found.hidden == BATCH) == seen
-
-
 def test_positions_whose_target_is_ignored_may_see_ahead() -> None:
     class Prefixed(Reader):
         def forward(self, tokens: Tensor) -> Tensor:

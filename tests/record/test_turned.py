@@ -91,6 +91,61 @@ def test_maps_that_are_smaller_than_their_images():
     assert (found["turned_samples"] >= 12, found["turned_by"]) == (True, 5)
 
 
+def cells(turn=lambda cells: cells, bright=1.0):
+    """Noisy pictures of one object each, and in which cell of a grid its middle is."""
+    torch.manual_seed(0)
+    x, found = torch.zeros(16, 1, 33, 33), torch.zeros(16, 11, 11)
+    for i, (row, column) in enumerate(torch.randint(2, 31, (16, 2)).tolist()):
+        x[i, :, row - 2 : row + 3, column - 2 : column + 3] = bright if i % 2 else 1.0
+        found[i, row // 3, column // 3] = 1
+    return x + 0.2 * torch.randn_like(x), turn(found)
+
+
+LAYOUTS = {
+    "of the first channel": lambda scores, found: (scores[:, 0], found),
+    "channels first": lambda scores, found: (scores, torch.stack([found, found], 1)),
+    "channels last": lambda scores, found: (
+        scores.permute(0, 2, 3, 1),
+        torch.stack([found, found], -1),
+    ),
+}
+
+
+@pytest.mark.parametrize("bright", [1.0, -1.0])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_cells_of_a_grid(layout, is_turned, bright):
+    x, found = cells((lambda cells: cells.mT) if is_turned else lambda cells: cells, bright)
+    model = nn.Conv2d(1, 2, 3, stride=3)
+
+    def step():
+        F.binary_cross_entropy_with_logits(*LAYOUTS[layout](model(x), found)).backward()
+
+    told = snapshot(step, model).loss.details
+
+    assert (told["turned_samples"] >= 12) == is_turned
+    assert told["only_convolutions"]
+    assert not is_turned or told["turned_by"] == 5
+
+
+def test_a_layer_that_sees_all_is_told_apart():
+    x, found = cells()
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, stride=3), nn.Flatten(), nn.Linear(121, 121))
+
+    def step():
+        F.binary_cross_entropy_with_logits(model(x).view(16, 11, 11), found).backward()
+
+    assert snapshot(step, model).loss.details["only_convolutions"] == 0
+
+
+def test_rows_of_a_sequence_are_no_cells():
+    model, x = nn.Conv1d(8, 8, 3, padding=1), torch.randn(16, 8, 8)
+
+    found = snapshot(lambda: F.mse_loss(model(x), x.flip(-1)).backward(), model).loss.details
+
+    assert "turned_samples" not in found
+
+
 def test_what_all_samples_have_in_common_tells_nothing():
     """Bright left halves, and targets in the upper half: neither tells of the other's place."""
     torch.manual_seed(0)

@@ -23,6 +23,7 @@ from lifesigns.record.loss.cancelled import cancelled, may_cancel
 from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
 from lifesigns.record.loss.first_nodes import first_nodes
+from lifesigns.record.loss.hidden_words import hidden_words
 from lifesigns.record.loss.integer_masks import integer_masks
 from lifesigns.record.loss.inverted_mask import inverted_mask
 from lifesigns.record.loss.last_inputs import compares_numbers, last_inputs
@@ -136,6 +137,7 @@ OF_DATA = (
     ),
     Look("scales of rows", lambda s: row_scales(s.pack, s.walked)),
     Look("integers as masks", lambda s: integer_masks(s.pack, s.walked)),
+    Look("hidden words", lambda s: hidden_words(s.pack, s.walked)),
     Look("places of targets", lambda s: shifted_twice(s.pack, s.walked)),
     Look("borders of classes", lambda s: blended_labels(s.pack, s.walked)),
     Look("pairs of indices", lambda s: torn_edges(s.walked)),

@@ -40,6 +40,3 @@ class Mixing:
     """Positions behind the one in the middle, whose output was sent back alone and depends on none
     of them, where the targets are the tokens at the same positions and the output depends on its
     own and on earlier ones; 0 if that is not so."""
-    hidden: int = 0
-    """Tokens hidden behind one that stands for all of them, none of which is asked for, where each
-    target is the token that is shown at the same position; 0 if that is not so."""

@@ -111,18 +111,27 @@ def _told(tokens: Tensor, wanted: Tensor, counts: Tensor, is_next: Tensor, kinds
     is_varied = (ended & (asked != torch.where(ended, asked, 0).amax())).any()
     is_text = (~counts[:, 0] | ~ended).all() | (tokens[:, 0] == tokens[0, 0]).all()
     final = wanted.gather(1, last.clamp_min(0)[:, None])[:, 0]
-    inner = _how_often(wanted, counts & (places < last[:, None]), kinds)
+    inner = how_often(wanted, counts & (places < last[:, None]), kinds)
     numbers = (
         is_next & is_padding & is_varied & is_text,
         ended.sum(),
         ((inner[final.clamp(0, kinds - 1)] > 0) & ended).sum(),
-        _how_often(final, ended, kinds).amax(),
+        how_often(final, ended, kinds).amax(),
     )
     return torch.stack([number.double() for number in numbers])
 
 
-def _how_often(classes: Tensor, where: Tensor, kinds: int) -> Tensor:
-    """How often each class stands at these places."""
+def how_often(classes: Tensor, where: Tensor, kinds: int) -> Tensor:
+    """How often each class stands at these places.
+
+    Args:
+        classes: Whole numbers from 0 on.
+        where: Of the same shape.
+        kinds: How many classes there are.
+
+    Returns:
+        A count for each class.
+    """
     named = torch.where(where, classes, kinds).reshape(-1)
     found = torch.zeros(kinds + 1, dtype=torch.long, device=classes.device)
     return found.scatter_add_(0, named, torch.ones_like(named))[:kinds]

@@ -92,12 +92,22 @@ def inverted_mask(
 
 
 # --- the mask of the loss
+def counted_places(walked: Walk) -> Tensor | None:
+    """The places that a loss counts, where one mask stands between it and all that it is made of.
+
+    Args:
+        walked: The graph of the loss.
+    """
+    found = _counted(walked)
+    return None if found is None else found.places
+
+
 def _counted(walked: Walk) -> Counted | None:
     found: Counted | None = None
     waiting, looked = [root for root in walked.roots if root >= 0], 0
     while waiting:
         i, looked = waiting.pop(), looked + 1
-        places = _left_by(walked, i)
+        places = left_by(walked, i)
         is_other = places is None and walked.names[i] not in THROUGH
         if is_other or looked > MOST_NODES or (places is not None and found is not None):
             return None
@@ -108,8 +118,16 @@ def _counted(walked: Walk) -> Counted | None:
     return found
 
 
-def _left_by(walked: Walk, i: int) -> Tensor | None:
-    """Which of its places a node leaves as they are; None if it leaves out none."""
+def left_by(walked: Walk, i: int) -> Tensor | None:
+    """Which of its places a node leaves as they are.
+
+    Args:
+        walked: The graph of the loss.
+        i: Index of the node.
+
+    Returns:
+        None if it leaves out none.
+    """
     name, node = walked.names[i], walked.nodes[i]
     if name == "Index":
         given = saved(node, "indices")
@@ -207,7 +225,7 @@ def _only_shown(walked: Walk, found: Counted, prediction: Prediction | None) -> 
     """
     for i in range(found.at - 1, -1, -1):
         rows = _given(walked, i) if walked.names[i] in MASKS else None
-        shown = None if rows is None else _left_by(walked, i)
+        shown = None if rows is None else left_by(walked, i)
         if shown is None or rows is None:
             continue
         seen, counted = (_by_row(places, rows) for places in (shown, found.places))
@@ -302,6 +320,6 @@ def _target(walked: Walk, at: int, prediction: Prediction | None) -> Tensor | No
 
 def _picked(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
     """What a mask picks out of the output."""
-    whole, places = walked.inputs[index][0], _left_by(walked, index)
+    whole, places = walked.inputs[index][0], left_by(walked, index)
     value = None if whole is None else value_of(walked, whole, prediction)
     return None if value is None or places is None else value.detach()[places]

@@ -7,7 +7,7 @@ nevertheless nearer to its image so turned than in any other way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,14 +16,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifesigns.record.graph.operations import (
+    ATTENTION_PREFIX,
+    FUSED_RECURRENT,
+    LINEAR_MAPS,
+    OPAQUE_NAMES,
+)
 from lifesigns.record.graph.walk import Walk, kept_tensors, saved
-from lifesigns.record.loss.cut_classes import CONVOLUTIONS
+from lifesigns.record.loss.cut_classes import CONVOLUTIONS, MAPS
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import is_readable
 
 FEWEST, SMALLEST = 4, 4
 """Samples, and pixels along a side, from which it shows how an image lies."""
 MOST_SAMPLES, MOST_CHANNELS, MOST_ELEMENTS = 16, 4, 1 << 20
+MOST_PIXELS = 8
+"""Pixels along a side of one of the target that a mean is of; of more, some are left out."""
 CLEAR = 0.2
 """By how much the correlation with the turned target is higher where that is no accident."""
 ALIKE = 0.4
@@ -31,6 +39,8 @@ ALIKE = 0.4
 MANY, MOST, APART = 8, 0.75, 0.1
 """Samples from which it shows that all are turned alike: of how many of them the turned target is
 the nearest of all, and by how much their mean correlation with it is higher."""
+ANYWHERE = frozenset(LINEAR_MAPS) | MAPS | FUSED_RECURRENT | OPAQUE_NAMES
+"""What may tell at one place of what is at another."""
 TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
     lambda y: y.flip(-1),
     lambda y: y.flip(-2),
@@ -51,6 +61,8 @@ class PendingTurns(NamedTuple):
     """What is compared (the output, then the input), target and its turns, samples."""
     together: int | None = None
     """Of the input, less what all samples have in common: target and its turns, samples."""
+    is_local: float = 0.0
+    """1 where nothing but convolutions multiplies by weights."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """The details of a loss: how many samples fit the turned target better, and which turn.
@@ -72,6 +84,7 @@ class PendingTurns(NamedTuple):
             "upright_samples": float((upright > ALIKE).any(0).sum()),
             "samples": float(self.shape[-1]),
             "turned_by": float(turn),
+            "only_convolutions": self.is_local,
         }
 
 
@@ -98,38 +111,59 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
     node, name = walked.nodes[at], walked.names[at]
     output = saved(node, "self") if _may_be_images(walked, at) else None
     target = None if output is None else saved(node, "target")
-    if output is None or target is None or output.dim() != 4 or len(output) < FEWEST:
+    if output is None or target is None or len(output) < FEWEST:
+        return None
+    if not is_readable(target):
+        return None
+    whole = target
+    output, target = output.detach()[:MOST_SAMPLES].float(), target.detach()[:MOST_SAMPLES]
+    if name.startswith("Nll") and output.dim() == 4:
+        classes = torch.arange(output.shape[1], device=output.device)
+        target = target.unsqueeze(1) == classes.view(-1, 1, 1)
+    elif target.shape == output.shape:
+        output, target = (_channels_first(walked, values) for values in (output, target))
+    if target.shape != output.shape or output.dim() != 4:
         return None
     if min(output.shape[-2:]) < SMALLEST or output[0].numel() * MOST_SAMPLES > MOST_ELEMENTS:
         return None
-    if not is_readable(target) or _made_in(walked, target):
-        return None
-    output, target = output.detach()[:MOST_SAMPLES].float(), target.detach()[:MOST_SAMPLES]
-    if name.startswith("Nll"):
-        classes = torch.arange(output.shape[1], device=output.device)
-        target = target.unsqueeze(1) == classes.view(-1, 1, 1)
-    if target.shape != output.shape:
+    if _made_in(walked, whole):
         return None
     given = _image(walked, output.shape)
     ways = [target.float(), *_turned(target.float())]
     rows = []
     for one in ways:
-        by_input = [] if given is None else [_strongest(given, one)]
+        by_input = [] if given is None else [_strongest(given.levels, one)]
         rows.append(torch.stack([_correlation(output, one), *by_input]))
     table = torch.stack(rows, 1)
     slot, together = pack.add(table.reshape(-1)), None
     if given is not None:
-        own = given - given.mean(0)
+        shown = torch.cat([given.levels, given.deviations], 1)
+        own = shown - shown.mean(0)
         summed = (one.sum(1, keepdim=True) for one in ways)
         alike = torch.stack([_strongest(own, one - one.mean(0)) for one in summed])
         together = pack.add(alike.reshape(-1))
-    return PendingTurns(slot, tuple(table.shape), together)
+    return PendingTurns(slot, tuple(table.shape), together, float(_is_local(walked)))
+
+
+def _channels_first(walked: Walk, values: Tensor) -> Tensor:
+    """Values for the cells of a grid as images, where one is given that lies like them."""
+    image = first_image(walked)
+    if image is None or (values.dim() == 4 and _is_like(image, values.shape[2:])):
+        return values
+    if values.dim() == 3 and _is_like(image, values.shape[1:]):
+        return values.unsqueeze(1)
+    return values.movedim(-1, 1) if _is_like(image, values.shape[1:-1]) else values
+
+
+def _is_local(walked: Walk) -> bool:
+    """Whether convolutions are all that multiplies by weights: no answer is told elsewhere."""
+    return not any(name in ANYWHERE or name.startswith(ATTENTION_PREFIX) for name in walked.names)
 
 
 def _may_be_images(walked: Walk, at: int) -> bool:
     """Whether the graph leaves it open that a node of a loss is given images."""
     given = walked.inputs[at][0]
-    return given is None or given < 0 or len(walked.shape(given)) == 4
+    return given is None or given < 0 or len(walked.shape(given)) in (3, 4)
 
 
 def _made_in(walked: Walk, target: Tensor) -> bool:
@@ -142,16 +176,32 @@ def _made_in(walked: Walk, target: Tensor) -> bool:
     return any(is_readable(one) and one.untyped_storage().data_ptr() == place for one in made)
 
 
-def _image(walked: Walk, shape: torch.Size) -> Tensor | None:
+class Picture(NamedTuple):
+    """What the first convolution reads, with a pixel for each of the target."""
+
+    levels: Tensor
+    deviations: Tensor
+    """Mean squares of what is left of the levels: what stands out, bright or dark."""
+
+
+def _image(walked: Walk, shape: torch.Size) -> Picture | None:
     """What the first convolution reads, or its means of pixels if the targets are smaller."""
     image = first_image(walked)
-    if image is None:
+    if image is None or not _is_like(image, shape[-2:]):
         return None
-    times = image.shape[-1] // shape[-1]
-    if image.shape[-2:] != (times * shape[-2], times * shape[-1]):
-        return None
-    given: Tensor = image.detach()[: shape[0], :MOST_CHANNELS].float()
-    return given if times == 1 else F.avg_pool2d(given, times)
+    step = max(1, image.shape[-1] // shape[-1] // MOST_PIXELS)
+    given = image.detach()[: shape[0], :MOST_CHANNELS, ::step, ::step].float()
+    size = (shape[-2], shape[-1])
+    pooled = (F.adaptive_avg_pool2d(of, size) for of in (given, _apart(given).square()))
+    return Picture(*pooled)
+
+
+def _is_like(image: Tensor, size: Sequence[int]) -> bool:
+    """Whether an image is as large as a grid, or larger and of the same sides."""
+    if len(size) != 2 or min(size) < SMALLEST:
+        return False
+    (rows, columns), (height, width) = size, image.shape[-2:]
+    return bool(rows <= height and rows * width == columns * height)
 
 
 def first_image(walked: Walk) -> Tensor | None:

@@ -31,8 +31,6 @@ class Sequence:
     """Which positions' outputs are sent back. For next tokens all up to `position` that are
     compared with a target (a prefix that is not may see all of itself); for own tokens, where more
     would not tell what is whose, `position` alone."""
-    hidden: int = 0
-    """Of own tokens those that are hidden and not asked for."""
 
 
 def predicted_tokens(walked: Walk, start: int) -> Sequence | None:
@@ -56,24 +54,8 @@ def predicted_tokens(walked: Walk, start: int) -> Sequence | None:
         wanted = targets[0].reshape(output[0], -1) if found else None
         if wanted is not None and bool((wanted[output[0] // 2, output[1] // 2] >= 0).item()):
             asked = _asked(wanted[output[0] // 2], output[1], own=own)
-            hidden = _hidden(wanted, looked_up[found[0]]) if own else 0
-            return Sequence(found, own, output[0] // 2, output[1] // 2, asked, hidden)
+            return Sequence(found, own, output[0] // 2, output[1] // 2, asked)
     return None
-
-
-def _hidden(wanted: Tensor, tokens: Tensor) -> int:
-    """How many tokens are behind one that hides them, if no target that counts is there.
-
-    Unlike padding, they lie between others that count.
-    """
-    counts = wanted >= 0
-    before, behind = counts.cumsum(1), counts.flip(1).cumsum(1).flip(1)
-    between = ~counts & (before > 0) & (behind > 0)
-    covers = tokens[~counts]
-    is_one = len(covers) > 0 and bool(
-        (covers == covers[0]).all() & ~(tokens[counts] == covers[0]).any()
-    )
-    return int(between.sum()) if is_one else 0
 
 
 def _asked(wanted: Tensor, length: int, *, own: bool) -> Tensor:
@@ -134,4 +116,4 @@ def asked_of_positions(walked: Walk, start: int, sequence: Sequence, reading: Mi
     if not sequence.own:
         return replace(reading, later=later, ahead=ahead)
     told = all(before and here for before, here, *_ in counts) and not ahead
-    return replace(reading, told=later if told else 0, hidden=sequence.hidden)
+    return replace(reading, told=later if told else 0)

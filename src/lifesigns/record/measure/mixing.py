@@ -74,7 +74,7 @@ class MixingReader:
         if found is None:
             return None
         reading = found.reading
-        if found.is_last_word or any((reading.mixed, reading.ahead, reading.told, reading.hidden)):
+        if found.is_last_word or any((reading.mixed, reading.ahead, reading.told)):
             self._tries[position] = MOST_TRIES
         return reading
 

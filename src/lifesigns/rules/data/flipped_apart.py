@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,8 @@ TURNED, UPRIGHT, SAMPLES, TURN = "turned_samples", "upright_samples", "samples",
 """Details of a loss: samples that fit the turned target, or the target, of how many; which turn."""
 PLACES = "targets_are_places"
 """The same of targets that are coordinates."""
+LOCAL = "only_convolutions"
+"""1 where nothing else multiplies by weights, so that a network tells where it sees."""
 TURNS = (
     "flipped from left to right",
     "flipped upside down",
@@ -38,11 +41,13 @@ def check(stream: Stream) -> Iterable[Finding]:
     samples, count = _sum(losses, SAMPLES), _sum(turned, TURNED)
     if len(turned) < STEPS or count < FEWEST or count < SHARE * samples:
         return
-    mixed = count < ALL * (count + _sum(losses, UPRIGHT))
+    mixed = count < ALL * min(samples, count + _sum(losses, UPRIGHT))
+    is_told_elsewhere = not mixed and bool(turned[0].details.get(LOCAL))
+    unjudged = not math.isfinite(stream.course.gain)
     are_places = PLACES in turned[0].details
     turn = Counter(int(loss.details[TURN]) for loss in turned).most_common(1)[0][0]
     yield RULE.finding(
-        stream.course.harm(HALF, alarms=mixed),
+        stream.course.harm(HALF, alarms=mixed or (is_told_elsewhere and unjudged)),
         f"images and their targets lie apart: {count:.0f} of {samples:.0f} samples fit their "
         f"target {TURNS[turn]}",
         site="input",
@@ -55,6 +60,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         causes=("wrong_labels", "other"),
         remedies=(_BOXES if are_places else _BOTH if mixed else _AXES, _LOOK),
         evidence={"turned": count, "samples": samples},
+        why=_ELSEWHERE if is_told_elsewhere else "",
     )
 
 
@@ -68,6 +74,10 @@ def _sum(losses: Sequence[LossReading], name: str) -> float:
     return sum(loss.details[name] for loss in losses)
 
 
+_ELSEWHERE = (
+    "Convolutions tell of what is at a place at that very place: none turns a whole image round. "
+    "What is left to learn is how often something is where, and the samples by heart."
+)
 _SEEN = {
     False: "what these images show, or the network makes of them, correlates clearly better with "
     "the target as it would then lie than as it does",
@@ -85,7 +95,7 @@ _BOTH = Remedy(
 )
 _AXES = Remedy(
     "Draw the targets as the images lie: rows are y, from above, and columns are x.",
-    'y, x = torch.meshgrid(rows, columns, indexing="ij")',
+    "row, column = int(cy / cell), int(cx / cell)\ntarget[row, column] = 1.0  # not [column, row]",
 )
 _LOOK = Remedy(
     "Look at some images with their targets beside them, as the loss gets them.",
@@ -100,11 +110,18 @@ def _example(
     losses: Sequence[float] = example.FLAT,
     *,
     places: bool = False,
+    only_convolutions: bool = True,
+    kind: str = "squared_error",
 ) -> Trace:
     """Of 16 samples in each step."""
     marks = {TURNED: float(turned), UPRIGHT: float(upright), SAMPLES: 16.0, TURN: 0.0}
-    kind = {PLACES: 1.0} if places else {}
-    return example.marked(example.regression(losses, update=1e-3), marks | kind)
+    marks |= {PLACES: 1.0} if places else {LOCAL: float(only_convolutions)}
+    return example.marked(example.regression(losses, update=1e-3, kind=kind), marks)
+
+
+def _unjudged(only_convolutions: bool = True) -> Trace:
+    """All are turned, and whether the loss is a good one is not known."""
+    return _example(16, 0, example.FALLING, only_convolutions=only_convolutions, kind="")
 
 
 RULE = Rule(
@@ -118,20 +135,22 @@ RULE = Rule(
 An augmentation that flips, turns or mirrors the image of a segmentation, a depth map or another
 target of pixels, and leaves the target as it was; or draws twice, once for each. The same of boxes
 and joints that are told as coordinates. Or targets that are drawn with x and y exchanged, as maps
-of joints on a grid.
+of joints, or the cells of a grid in which a detector is to find something.
 """,
     evidence="""
 In each recorded step the targets of up to 16 samples are flipped and turned in all ways that lay an
 image on itself. A sample counts where its image, or the network's output for it, correlates clearly
 better with one of these than with the target as it is. It also counts where most
-samples fit one and the same of these best, however small what is to be found is.
+samples fit one and the same of these best, however small what is to be found is: the image is
+averaged over the cells of a coarser target, and so is the square of its distance from its mean, for
+what stands out may be bright or dark.
 Coordinates are compared with the centre of what stands out in each of up to 32 images: where both
 are equally far from the middle, those samples count that are on the other side than most.
 """,
     ignore="""
 Where nearly all samples are turned, that may be the task, and it is a note if the network learns
-it. Targets that look alike from both sides are not counted. Coordinates say nothing where something
-else stands out in the images.
+it, or if that is not known, unless it has convolutions alone. Targets that look alike from
+both sides are not counted. Coordinates say nothing where something else stands out in the images.
 """,
     references=("PyTorch, `torchvision.transforms.v2`: images and masks are transformed together",),
     reads=frozenset({Quantity.LOSS}),
@@ -139,7 +158,7 @@ else stands out in the images.
     thresholds={"share": SHARE, "fewest": FEWEST, "steps": STEPS, "all": ALL, "fit": HALF},
     explains=(
         *("loss-flat", "labels-unrelated", "stopped-early", "constant-output", "rate-too-low"),
-        "rate-ran-out",
+        *("rate-ran-out", "learned-by-heart"),
     ),
     cases=(
         Case("half of them", lambda: _example(8), Severity.WARNING),
@@ -147,6 +166,8 @@ else stands out in the images.
         Case("coordinates of half of them", lambda: _example(8, places=True), Severity.WARNING),
         Case("near miss: coordinates that fit", lambda: _example(0, places=True), None),
         Case("all, and nothing is learned", lambda: _example(16, 0), Severity.ERROR),
+        Case("all, of convolutions, in a loss without a baseline", _unjudged, Severity.WARNING),
+        Case("near miss: such a loss, and layers that see all", lambda: _unjudged(False), None),
         Case("near miss: one of sixteen", lambda: _example(1, 15), None),
         Case("near miss: all, and it learns", lambda: _example(16, 0, example.FALLING), None),
         Case("as they are", lambda: _example(0, 16), None),
