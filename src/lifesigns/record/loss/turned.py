@@ -63,6 +63,8 @@ class PendingTurns(NamedTuple):
     """Of the input, less what all samples have in common: target and its turns, samples."""
     is_local: float = 0.0
     """1 where nothing but convolutions multiplies by weights."""
+    strangers: int | None = None
+    """As the first slot, with the target of another sample in place of each one's own."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """The details of a loss: how many samples fit the turned target better, and which turn.
@@ -70,22 +72,37 @@ class PendingTurns(NamedTuple):
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        upright, *turned = np.nan_to_num(arrays[self.slot].reshape(self.shape)).swapaxes(0, 1)
-        better = (turned > upright + CLEAR) & (np.array(turned) > ALIKE)
-        fit = np.where(better, turned, 0.0).max(1)  # by output or by input, for turn and sample
-        counts = np.bincount(fit.argmax(0)[fit.any(0)], minlength=len(fit))
-        turn = int(counts.argmax())
-        count = int(counts[turn])
+        table = np.nan_to_num(arrays[self.slot].reshape(self.shape))
+        count, turn = _turned_each(table)
+        strangers = 0
+        if self.strangers is not None:
+            strangers, _ = _turned_each(np.nan_to_num(arrays[self.strangers].reshape(self.shape)))
         if self.together is not None:
             alike = np.nan_to_num(arrays[self.together].reshape(self.shape[1:]))
-            count, turn = max((count, turn), _turned_alike(alike))
+            if (together := _turned_alike(alike)) > (count, turn):
+                (count, turn), strangers = together, 0
         return {
             "turned_samples": float(count),
-            "upright_samples": float((upright > ALIKE).any(0).sum()),
+            "upright_samples": float((table[:, 0] > ALIKE).any(0).sum()),
+            "turned_strangers": float(strangers),
             "samples": float(self.shape[-1]),
             "turned_by": float(turn),
             "only_convolutions": self.is_local,
         }
+
+
+def _turned_each(table: NDArray[np.float64]) -> tuple[int, int]:
+    """How many samples fit a turned target clearly better, by the turn that fits most, and which.
+
+    Args:
+        table: What is compared, target and its turns, samples.
+    """
+    upright, *turned = table.swapaxes(0, 1)
+    better = (turned > upright + CLEAR) & (np.array(turned) > ALIKE)
+    fit = np.where(better, turned, 0.0).max(1)  # by output or by input, for turn and sample
+    counts = np.bincount(fit.argmax(0)[fit.any(0)], minlength=len(fit))
+    turn = int(counts.argmax())
+    return int(counts[turn]), turn
 
 
 def _turned_alike(table: NDArray[np.float64]) -> tuple[int, int]:
@@ -130,11 +147,8 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
         return None
     given = _image(walked, output.shape)
     ways = [target.float(), *_turned(target.float())]
-    rows = []
-    for one in ways:
-        by_input = [] if given is None else [_strongest(given.levels, one)]
-        rows.append(torch.stack([_correlation(output, one), *by_input]))
-    table = torch.stack(rows, 1)
+    table = _fits(output, given, ways)
+    strangers = pack.add(_fits(output, given, [way.roll(1, 0) for way in ways]).reshape(-1))
     slot, together = pack.add(table.reshape(-1)), None
     if given is not None:
         shown = torch.cat([given.levels, given.deviations], 1)
@@ -142,7 +156,17 @@ def turns(pack: Pack, walked: Walk, at: int) -> PendingTurns | None:
         summed = (one.sum(1, keepdim=True) for one in ways)
         alike = torch.stack([_strongest(own, one - one.mean(0)) for one in summed])
         together = pack.add(alike.reshape(-1))
-    return PendingTurns(slot, tuple(table.shape), together, float(_is_local(walked)))
+    shape, is_local = tuple(table.shape), float(_is_local(walked))
+    return PendingTurns(slot, shape, together, is_local, strangers)
+
+
+def _fits(output: Tensor, given: Picture | None, ways: Sequence[Tensor]) -> Tensor:
+    """How outputs, and inputs, correlate with targets that lie in several ways, as a table."""
+    rows = []
+    for one in ways:
+        by_input = [] if given is None else [_strongest(given.levels, one)]
+        rows.append(torch.stack([_correlation(output, one), *by_input]))
+    return torch.stack(rows, 1)
 
 
 def _channels_first(walked: Walk, values: Tensor) -> Tensor:

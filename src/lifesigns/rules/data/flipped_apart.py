@@ -15,6 +15,8 @@ from lifesigns.rules._rule import Case, Rule
 
 TURNED, UPRIGHT, SAMPLES, TURN = "turned_samples", "upright_samples", "samples", "turned_by"
 """Details of a loss: samples that fit the turned target, or the target, of how many; which turn."""
+STRANGERS = "turned_strangers"
+"""Samples that fit the turned target of another sample, which has nothing to do with them."""
 PLACES = "targets_are_places"
 """The same of targets that are coordinates."""
 LOCAL = "only_convolutions"
@@ -30,6 +32,7 @@ TURNS = (
 """In words, by the number of the turn."""
 SHARE = Threshold(0.1, "share of the samples that fit a turned target", "few may do so by chance")
 FEWEST = Threshold(5, "samples that fit a turned target", "few may do so by chance")
+TIMES = Threshold(2, "times as many as fit the target of another sample, turned", "a definition")
 STEPS = Threshold(2, "recorded steps with such samples", "one may be chance")
 ALL = Threshold(0.9, "share of the samples, from which it may be meant", "nearly all")
 
@@ -39,7 +42,8 @@ def check(stream: Stream) -> Iterable[Finding]:
     losses = [loss for whole in stream.readings for loss in _most_turned(whole)]
     turned = [loss for loss in losses if loss.details[TURNED]]
     samples, count = _sum(losses, SAMPLES), _sum(turned, TURNED)
-    if len(turned) < STEPS or count < FEWEST or count < SHARE * samples:
+    by_chance = sum(loss.details.get(STRANGERS, 0.0) for loss in losses)
+    if len(turned) < STEPS or count < FEWEST or count < max(SHARE * samples, TIMES * by_chance):
         return
     mixed = count < ALL * min(samples, count + _sum(losses, UPRIGHT))
     is_told_elsewhere = not mixed and bool(turned[0].details.get(LOCAL))
@@ -112,9 +116,11 @@ def _example(
     places: bool = False,
     only_convolutions: bool = True,
     kind: str = "squared_error",
+    strangers: int = 0,
 ) -> Trace:
     """Of 16 samples in each step."""
     marks = {TURNED: float(turned), UPRIGHT: float(upright), SAMPLES: 16.0, TURN: 0.0}
+    marks[STRANGERS] = float(strangers)
     marks |= {PLACES: 1.0} if places else {LOCAL: float(only_convolutions)}
     return example.marked(example.regression(losses, update=1e-3, kind=kind), marks)
 
@@ -140,7 +146,8 @@ of joints, or the cells of a grid in which a detector is to find something.
     evidence="""
 In each recorded step the targets of up to 16 samples are flipped and turned in all ways that lay an
 image on itself. A sample counts where its image, or the network's output for it, correlates clearly
-better with one of these than with the target as it is. It also counts where most
+better with one of these than with the target as it is; and at least twice as many do so as fit the
+turned target of another sample, with which they have nothing to do. It also counts where most
 samples fit one and the same of these best, however small what is to be found is: the image is
 averaged over the cells of a coarser target, and so is the square of its distance from its mean, for
 what stands out may be bright or dark.
@@ -155,7 +162,14 @@ both sides are not counted. Coordinates say nothing where something else stands 
     references=("PyTorch, `torchvision.transforms.v2`: images and masks are transformed together",),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"share": SHARE, "fewest": FEWEST, "steps": STEPS, "all": ALL, "fit": HALF},
+    thresholds={
+        "share": SHARE,
+        "fewest": FEWEST,
+        "steps": STEPS,
+        "all": ALL,
+        "fit": HALF,
+        "times": TIMES,
+    },
     explains=(
         *("loss-flat", "labels-unrelated", "stopped-early", "constant-output", "rate-too-low"),
         *("rate-ran-out", "learned-by-heart"),
@@ -168,6 +182,9 @@ both sides are not counted. Coordinates say nothing where something else stands 
         Case("all, and nothing is learned", lambda: _example(16, 0), Severity.ERROR),
         Case("all, of convolutions, in a loss without a baseline", _unjudged, Severity.WARNING),
         Case("near miss: such a loss, and layers that see all", lambda: _unjudged(False), None),
+        Case(
+            "near miss: as many fit the targets of others", lambda: _example(8, strangers=5), None
+        ),
         Case("near miss: one of sixteen", lambda: _example(1, 15), None),
         Case("near miss: all, and it learns", lambda: _example(16, 0, example.FALLING), None),
         Case("as they are", lambda: _example(0, 16), None),
