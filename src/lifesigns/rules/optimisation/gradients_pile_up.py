@@ -25,8 +25,9 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 def _known(snapshot: Snapshot) -> list[ParameterReading]:
-    """Parameters of which it is known what their gradient held before."""
-    return [p for p in snapshot.parameters if np.isfinite(p.stale_gradient_rms)]
+    """Parameters with a gradient of which it is known what it held before."""
+    known = [p for p in snapshot.parameters if np.isfinite(p.stale_gradient_rms)]
+    return [p for p in known if p.stale_gradient_rms or p.gradient_rms]
 
 
 def _stale_share(snapshot: Snapshot) -> float:
@@ -71,7 +72,11 @@ def _weight_of_the_past(reading: ParameterReading) -> float:
 
 # --- cases ----------------------------------------------------------------------------------------
 def _example(
-    stale: Sequence[float], *, losses: Sequence[float] = (1.0, 0.9, 0.8, 0.9) * 20, of: int = 2
+    stale: Sequence[float],
+    *,
+    losses: Sequence[float] = (1.0, 0.9, 0.8, 0.9) * 20,
+    of: int = 2,
+    other: float = 0.2,
 ) -> Trace:
     """Recorded steps with these stale gradients in the first `of` of two layers."""
     graph = example.chain("linear", "relu", "linear/1", "mse_loss")
@@ -79,7 +84,7 @@ def _example(
     for step, size in enumerate(stale):
         shared = {"weight_rms": 0.1, "gradient_rms": 0.2, "update_rms": 1e-3}
         first = example.weights(graph, stale_gradient_rms=size, **shared)
-        clean = example.weights(graph, stale_gradient_rms=0.0, **shared)
+        clean = example.weights(graph, stale_gradient_rms=0.0, **{**shared, "gradient_rms": other})
         shots.append(example.snapshot(graph, step=step, parameters=first[:of] + clean[of:]))
     return example.trace(*shots, losses=losses)
 
@@ -98,6 +103,7 @@ plain descent swings and diverges.
     evidence="""
 On recorded steps the gradient just before the optimizer's step is compared, element by element on
 a sample, with what the backward passes of this step added. What was left must come from before.
+A parameter without any gradient says nothing: what piled up may have killed its layer.
 """,
     ignore="""
 Accumulation over micro-batches is one step with several backward passes and is not meant; neither
@@ -125,6 +131,7 @@ Where something else changed the gradient in between, nothing is said.
     cases=(
         Case("from the second step on", lambda: _example([0, 0.2, 0.5, 0.7]), Severity.WARNING),
         Case("in every recorded step", lambda: _example([0.3, 0.3, 0.3]), Severity.WARNING),
+        Case("a layer is dead", lambda: _example([0, 0.2, 0.2], of=1, other=0), Severity.WARNING),
         Case("near miss: once, then cleared", lambda: _example([0, 0.2, 0, 0]), None),
         Case("near miss: a few parameters", lambda: _example([0, 0.2, 0.2], of=1), None),
         Case("cleared", lambda: _example([0, 0, 0]), None),
