@@ -75,6 +75,16 @@ def test_the_gradient_at_words_and_at_padding_apart(last):
     assert found["padding_share"] == pytest.approx(float((x == 0).float().mean()))
     assert found["padding_behind"] == pytest.approx(7 / 8)
     assert found["positions"] == 8
+    assert found["padding_token"] == 0
+
+
+def test_the_token_that_fills_up_is_told():
+    x, model = texts(), Reader(-1)
+    x = torch.where(x == 0, 9, x.clamp(max=8))
+
+    found = snapshot(lambda: model(x).square().sum().backward(), model).loss.details
+
+    assert found["padding_token"] == 9
 
 
 class Packed(nn.Module):

@@ -141,6 +141,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "viewed-not-permuted": ("exchange-axes", "transpose-pairs"),
     "weights-decay-away": ("lower-decay", "weigh-terms"),
     "weights-favour-the-frequent": ("invert-weights",),
+    "words-behind-padding": ("read-last-word",),
     "wrong-direction": ("minimise", "weigh-terms"),
     "zero-gradient": (
         *("swap-activation", "initialise", "scale-rate", "drop-activation", "drop-less"),

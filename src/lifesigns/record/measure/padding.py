@@ -29,6 +29,8 @@ class Padded(NamedTuple):
     """The node that looks the tokens up."""
     places: Tensor
     """Which places are padding, of the shape of the tokens."""
+    token: Tensor
+    """The one that stands there, 0-d."""
 
 
 def padded(walked: Walk) -> Sequence[Padded]:
@@ -52,7 +54,7 @@ def _padded(walked: Walk) -> Iterator[Padded]:
         if tokens is None or tokens.dim() != 2 or tokens.numel() > MOST_ELEMENTS:
             continue
         if min(tokens.shape) >= FEWEST and (places := padding_of(tokens)) is not None:
-            yield Padded(index, places)
+            yield Padded(index, places, tokens.where(places, 0).amax())
 
 
 def padding_of(tokens: Tensor) -> Tensor | None:
@@ -124,8 +126,8 @@ class PaddingGradient:
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        numbers = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 5
-        words, padding, share, behind, exchanged = numbers
+        numbers = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 6
+        words, padding, share, behind, exchanged, token = numbers
         if not share:
             return {}
         return {
@@ -135,6 +137,7 @@ class PaddingGradient:
             "padding_behind": behind,
             "positions": float(self.length),
             "lengths_exchanged": exchanged,
+            "padding_token": token,
         }
 
 
@@ -160,7 +163,7 @@ def padding_hook(pack: Pack, batch: Padded) -> tuple[PaddingGradient, Callable[.
         squares = norms.square() / gradient.shape[-1]
         numbers = [mean_where(~places, squares).sqrt(), mean_where(places, squares).sqrt()]
         numbers += [places.to(dtype).mean(), places[:, -1].to(dtype).mean()]
-        numbers.append(exchanged(~places, norms > 0).to(dtype))
+        numbers += [exchanged(~places, norms > 0).to(dtype), batch.token.to(dtype)]
         found.slots.append(pack.add(torch.stack(numbers)))
 
     return found, hook

@@ -16,6 +16,8 @@ WORDS, PADDING = "word_gradient", "padding_gradient"
 """Details of a loss: RMS of its gradient where there are words, and where padding fills up."""
 SHARE, BEHIND, POSITIONS = "padding_share", "padding_behind", "positions"
 """How much of the batch is padding, how many sequences end with it, and how long they are."""
+TOKEN = "padding_token"
+"""The token that is padding."""
 FADED = Threshold(0.3, "RMS of the gradient at words over that at padding", "drowned out")
 MOST = Threshold(0.5, "share of the sequences that end with padding", "most")
 
@@ -29,7 +31,7 @@ def check(stream: Stream) -> Iterable[Finding]:
     behind = median(loss.details[BEHIND] for loss in losses)
     if ratio >= FADED or behind < MOST:
         return
-    length = losses[-1].details[POSITIONS]
+    length, token = losses[-1].details[POSITIONS], losses[-1].details.get(TOKEN, -1.0)
     share = sum(loss.details[SHARE] for loss in losses) / len(losses)
     yield RULE.finding(
         stream.course.harm(HALF),
@@ -42,7 +44,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         certainty=f"exact, in {stream.seen}",
         causes=("wrong_shape", "vanishing", "other"),
         remedies=(_LAST, _PACK, _MEAN),
-        evidence={"ratio": ratio, "share": share, "positions": length},
+        evidence={"ratio": ratio, "share": share, "positions": length, "token": token},
     )
 
 
@@ -55,6 +57,7 @@ def _ratio(loss: LossReading) -> float:
 _LAST = Remedy(
     "Read the state of a recurrence at the last word of each sequence, not at the last position.",
     "state = out[torch.arange(len(out)), lengths - 1]  # not out[:, -1]",
+    edit="read-last-word",
 )
 _PACK = Remedy(
     "Or leave the padding out of it altogether.",
@@ -70,7 +73,7 @@ _MEAN = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 def _example(words: float, *, behind: float = 1.0, losses: Sequence[float] = example.FLAT) -> Trace:
     """Sequences of which nine tenths are padding, with a gradient of 1 there."""
-    marks = {WORDS: words, PADDING: 1.0, SHARE: 0.9, BEHIND: behind, POSITIONS: 80.0}
+    marks = {WORDS: words, PADDING: 1.0, SHARE: 0.9, BEHIND: behind, POSITIONS: 80.0, TOKEN: 0.0}
     return example.marked(example.regression(losses, update=1e-3), marks)
 
 
