@@ -123,6 +123,7 @@ def test_targets_among_the_features_of_steps():
 
     assert found(x[..., 1:4])["told_beside"] == 1.0
     assert "told_beside" not in found(x[..., 1:4].roll(1, 1))
+    assert found(x[..., 1:2])["told_in_place"] == 1.0
     assert "told_beside" not in found(x[..., 1:3])  # of a window the lesser part may come again
 
 

@@ -33,6 +33,7 @@ from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.loss.shared_rows import shared_rows
 from lifesigns.record.loss.shifted_twice import shifted_twice
+from lifesigns.record.loss.told_in_place import told_in_place
 from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.blended_labels import blended_labels
@@ -105,6 +106,11 @@ LOOKS = (
     Look(
         "the last inputs",
         lambda s: last_inputs(s.pack, s.walked, s.ends.batch, s.ends.prediction),
+        compares_numbers,
+    ),
+    Look(
+        "targets in sequences",
+        lambda s: told_in_place(s.pack, s.walked, s.condensed, s.ends.prediction),
         compares_numbers,
     ),
     Look("returns", lambda s: weights_of_rows(s.pack, s.walked, s.ends.batch), may_weigh_rows),

@@ -71,7 +71,7 @@ def last_inputs(
     """
     if batch is None or not batch.is_floating_point() or batch.dim() < 2:
         return None
-    target = _target(walked, prediction) if is_readable(batch) else None
+    target = target_of(walked, prediction) if is_readable(batch) else None
     if target is None or not FEWEST <= target.numel() < batch.numel() <= MOST_ELEMENTS:
         return None
     if target.device != batch.device:
@@ -100,8 +100,13 @@ def _is_longer(batch: Tensor, dim: int, last: Tensor) -> bool:
     return batch.shape[dim] >= last.shape[1]
 
 
-def _target(walked: Walk, prediction: Prediction | None) -> Tensor | None:
-    """What the output is compared with, where that is one comparison of numbers."""
+def target_of(walked: Walk, prediction: Prediction | None) -> Tensor | None:
+    """What the output is compared with, where that is one comparison of numbers.
+
+    Args:
+        walked: The graph of the loss.
+        prediction: The root module's output.
+    """
     built_in = [i for i, name in enumerate(walked.names) if name in OF_NUMBERS]
     if built_in:
         target = saved(walked.nodes[built_in[0]], "target") if len(built_in) == 1 else None

@@ -27,6 +27,8 @@ SAME, WRITTEN = "target_is_input", "written_in_place"
 """Details of a loss: the target is the input, or in it; how often its memory was written to."""
 BESIDE, AT = "told_beside", "given_at"
 """Details of a loss: something else is given, too; the site that is given the target."""
+PLACES = "told_in_place"
+"""The same of each target at the place of its output, in a sequence that is given."""
 STEPS = Threshold(3, "recorded steps, at least", "a definition: more than an accident")
 COPIED = Threshold(
     0.8, "share of the baseline learned that only copying explains", "what is hidden is not learned"
@@ -45,6 +47,18 @@ def check(stream: Stream) -> Iterable[Finding]:
         return
     written = int(min(loss.details.get(WRITTEN, 0.0) for loss in losses))
     if not written and len(losses) >= STEPS and all(BESIDE in loss.details for loss in losses):
+        if all(PLACES in loss.details for loss in losses):
+            yield _finding(
+                stream,
+                f"in {len(losses)} recorded steps each target is what the network is given at the "
+                "place of its output in a sequence, beside something else, and no layer is "
+                "narrower than the targets are",
+                "a sequence that ends before what is to be foretold",
+                "exact: numbers of all recorded steps were compared, but for rounding",
+                (_FUTURE,),
+                why=_KNOWN,
+            )
+            return
         yield _finding(
             stream,
             f"in {len(losses)} recorded steps the target is, to the bit, in what the network is "
@@ -74,6 +88,7 @@ def _finding(
     remedies: tuple[Remedy, ...],
     severity: Severity = Severity.WARNING,
     written: int = 0,
+    why: str = "",
 ) -> Finding:
     return RULE.finding(
         severity,
@@ -85,6 +100,7 @@ def _finding(
         causes=("wrong_labels", "other"),
         remedies=remedies,
         evidence={"written": written},
+        why=why,
     )
 
 
@@ -106,7 +122,8 @@ def is_narrowed(graph: Graph, loss: LossReading) -> bool:
     wide = {
         i
         for i, site in enumerate(graph.sites)
-        if site.kind not in HIDING and (not site.shape or int(np.prod(site.shape)) >= size)
+        if (site.kind not in HIDING or i == loss.site)
+        and (not site.shape or int(np.prod(site.shape)) >= size)
     }
     seen = {i for i in wide if not graph.predecessors(i)}
     if AT in loss.details:
@@ -127,6 +144,15 @@ _APART = Remedy(
 _BEFORE = Remedy(
     "A denoiser: compare with what was there before the noise, or with the noise.",
     "loss = F.mse_loss(net(noisy, t), clean)",
+)
+_KNOWN = (
+    "Copying what stands at the same place is learned at once, and nothing else is: of a future "
+    "that is not given later, the network has learned nothing."
+)
+_FUTURE = Remedy(
+    "Give a decoder in training what it will have later: its own answers, or zeros.",
+    "known = y[:, :label_len]\n"
+    "given = torch.cat([known, torch.zeros_like(y[:, label_len:])], 1)  # not y",
 )
 _NARROW = Remedy(
     "An autoencoder needs a layer with fewer numbers than its input, or noise, or a penalty.",
@@ -155,10 +181,10 @@ def _example(
     return replace(known, snapshots=shots)
 
 
-def _beside(*, width: int = 8, at: int = 0) -> Trace:
+def _beside(*, width: int = 8, at: int = 0, places: bool = False) -> Trace:
     """The site at this place is given the target, beside something else."""
-    shown = _example(0, width=width)
-    return example.marked(shown, {SAME: 1.0, BESIDE: 1.0, AT: float(at)})
+    shown, marks = _example(0, width=width), {PLACES: 1.0} if places else {}
+    return example.marked(shown, {SAME: 1.0, BESIDE: 1.0, AT: float(at), **marks})
 
 
 RULE = Rule(
@@ -170,8 +196,8 @@ RULE = Rule(
     sees="""
 A denoiser whose noise was added in place (`x += noise`, `x.add_(noise)`): the clean picture, which
 is the target, has become the noisy one. Or the loss compares with the noisy picture, which the
-network is given beside the time. Also an autoencoder that is nowhere narrower than its
-input.
+network is given beside the time. Or a decoder that is given, in training alone, the future which it
+is to foretell. Also an autoencoder that is nowhere narrower than its input.
 """,
     evidence="""
 The first layer reads the same memory as the loss takes for its target, in every recorded step; some
@@ -179,7 +205,9 @@ way through the network is nowhere narrower than the input, with no dropout, mas
 and the outputs fit. A warning if that memory was written to in place since it was made, or if the
 network is given something else, too; or else a note. If other memory is read, up to 128 rows of the
 targets are looked for, to the bit, among the columns or channels of it; they are half of these or
-more, or stand beside something that the network has made.
+more, or stand beside something that the network has made. In a sequence they are looked for at
+their own places alone, those at which the network says them: a window of a signal that repeats has
+its future in it, too.
 """,
     ignore="""
 An autoencoder with a narrow layer, a penalty, or noise of its own is not reported. Without a change
@@ -195,6 +223,7 @@ times may have to remember what it was given.
         Case("noise added in place", lambda: _example(1), Severity.WARNING),
         Case("twice", lambda: _example(2, width=4), Severity.WARNING),
         Case("beside something else", _beside, Severity.WARNING),
+        Case("at its place in a sequence", lambda: _beside(places=True), Severity.WARNING),
         Case("near miss: a narrow layer", lambda: _example(1, width=3), None),
         Case("near miss: beside something else, a narrow layer", lambda: _beside(width=3), None),
         Case("near miss: it does not fit", lambda: _example(1, losses=example.FLAT), None),
