@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 from lifesigns.remedies import LiveRun, Refusal
 from lifesigns.remedies.binarise_targets import BinariseTargets
+from lifesigns.remedies.detach_difference import DetachDifference
 from lifesigns.remedies.draw_normal import DrawNormal
 from lifesigns.remedies.log_each import LogEach
 from lifesigns.remedies.make_boolean import MakeBoolean
@@ -124,6 +125,27 @@ def test_data_is_sorted_downwards_and_scores_and_metrics_are_left_alone(run):
         assert torch.argsort(scores).tolist() == [0, 2, 1]
         with torch.no_grad():
             assert times.argsort().tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("joined", "slope"),
+    [
+        (lambda z, q: z + (q - z), 1),
+        (lambda z, q: q - z + z, 1),
+        (lambda z, q: z - (z - q), 1),
+        (lambda z, q: z + 0.5 * (q - z), 0.5),
+        (lambda z, q: z + (z - q), 2),
+    ],
+)
+def test_a_sum_with_a_difference_from_itself_goes_straight_through(run, joined, slope):
+    z, q = torch.tensor([0.3, -2.0], requires_grad=True), torch.tensor([1.0, -1.0])
+    before = joined(z, q)
+
+    with DetachDifference().apply(run):
+        made = joined(z, q)
+
+    assert torch.equal(made, before)
+    assert torch.autograd.grad(made.sum(), z)[0].tolist() == [slope, slope]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "bends-only-at-kinks": ("swap-activation",),
     "blank-among-targets": ("name-blank",),
     "broadcast-loss": ("match-shapes", "pick-own-class"),
+    "cancels-itself": ("detach-difference",),
     "checkpoint-passed-over": ("match-names",),
     "clipped-before-unscaling": ("unscale-first",),
     "constant-output": (

@@ -50,6 +50,7 @@ _STRAIGHT = Remedy(
     "Detach the difference (a straight-through estimator): the sum has the value of the one, and "
     "the gradient of the other.",
     "z = z + (q - z).detach()",
+    edit="detach-difference",
 )
 
 
