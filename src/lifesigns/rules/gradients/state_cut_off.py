@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.sites import counted
-from lifesigns.evidence.thresholds import ENOUGH_STEPS, HALF, WEAK
+from lifesigns.evidence.thresholds import ENOUGH_STEPS, FITTED, HALF, WEAK
 from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -73,8 +73,9 @@ def _finding(stream: Stream, step: int, calls: Sequence[Site]) -> Finding:
 def _unreached(stream: Stream, step: int, last: Site) -> Finding:
     course, before = stream.course, int(last.details[UNREACHED])
     place = last.module or last.parameters[0]
+    fits = course.gain > FITTED or course.steps < ENOUGH_STEPS
     return RULE.finding(
-        course.harm(HALF),
+        course.harm(HALF, alarms=not fits and course.gain > HALF),
         f"the loss reaches 1 of {before + 1} calls of {place}: no gradient goes back through "
         "its steps",
         site=last.name,
@@ -149,6 +150,7 @@ def _adapted(copied: int, losses: Sequence[float] = example.FLAT) -> Trace:
 
 
 _ALL, _FALLING = [False, *[True] * 5], example.FALLING
+_FITS, _MUCH = ([1.0] * 20 + [end] * 380 for end in (0.02, 0.2))
 
 RULE = Rule(
     code="GRD030",
@@ -171,7 +173,7 @@ Where the loss is of the last step alone, only that call is in its graph. The ca
 tell then: each read an input of its own, the last the state of the one before it, and none before
 it is reached by the loss. Or layers are called in turn within a loop: one of them reads slice after
 slice of a sequence, and another, or the same, each time something new that has no graph. An alarm
-unless the fit is good.
+unless nine tenths are fitted.
 
 Of an inner loop, for all parameters that are matrices: layers compute with a sum of something
 without a graph and something that data have entered, whose numbers are next to the parameter's.
@@ -188,14 +190,22 @@ samples, or of layers that are not adapted), these may be all that the loss is t
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"cuts": CUTS, "copies": COPIES, "steps": ENOUGH_STEPS, "fit": WEAK, "good": HALF},
+    thresholds={
+        "cuts": CUTS,
+        "copies": COPIES,
+        "steps": ENOUGH_STEPS,
+        "fit": WEAK,
+        "good": HALF,
+        "fitted": FITTED,
+    },
     explains=("loss-flat", "dead-units", "vanishing-gradient", "stopped-early", "labels-unrelated"),
     cases=(
         Case("cut in each step", lambda: _example(_ALL), Severity.WARNING),
         Case("from the first step on", lambda: _example([True] * 3), Severity.WARNING),
         Case("near miss: cut, and learns all the same", lambda: _example(_ALL, _FALLING), None),
         Case("a loss of the last of 8 calls alone", lambda: _at_the_end(7), Severity.WARNING),
-        Case("near miss: the last of 8, and learns", lambda: _at_the_end(7, _FALLING), None),
+        Case("near miss: the last of 8, and fits", lambda: _at_the_end(7, _FITS), None),
+        Case("the last of 8, and much is learned", lambda: _at_the_end(7, _MUCH), Severity.WARNING),
         Case("copies are adapted", lambda: _adapted(3), Severity.ERROR),
         Case("near miss: copies, and learns all the same", lambda: _adapted(3, _FALLING), None),
         Case("the weights are adapted", lambda: _adapted(0), None),
