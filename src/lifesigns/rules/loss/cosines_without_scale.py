@@ -44,8 +44,9 @@ def check(stream: Stream) -> Iterable[Finding]:
     site = _compared_cosines(last)
     if site < 0 or course.steps < ENOUGH_STEPS:
         return
-    scales = [_scale(shot) for shot in stream.snapshots if shot.sites]  # others are light
-    if not scales or not np.isfinite(scales).all():
+    known = map(_scale, stream.snapshots)
+    scales = [scale for scale in known if np.isfinite(scale)]
+    if not scales:
         return
     classes, scale = _classes(last), max(scales)
     floor = lowest_cross_entropy(classes, WIDE * scale)
@@ -136,6 +137,12 @@ def _example(factor: float, angle: float = 6.0, losses: Sequence[float] = exampl
     return example.steady(graph, losses, loss=reading, sites=[SiteReading(3, example.sums(rows))])
 
 
+def _spreading() -> Trace:
+    """Directions that hardly differ in the first recorded step."""
+    known, before = _example(0.05), _example(0.05, angle=0.1)
+    return replace(known, snapshots=(before.snapshots[0], *known.snapshots[1:]))
+
+
 RULE = Rule(
     code="LOS035",
     name="cosines-without-scale",
@@ -171,6 +178,7 @@ A factor of 1 is small, but learns; it is not reported. Nor are directions that 
     explains=("loss-flat", "rate-too-low", "labels-unrelated", "signal-blows-up"),
     cases=(
         Case("multiplied by a temperature", lambda: _example(0.05), Severity.WARNING),
+        Case("of directions that hardly differ at first", _spreading, Severity.WARNING),
         Case("divided by ten", lambda: _example(0.1), Severity.WARNING),
         Case("near miss: cosines as they are", lambda: _example(1.0), None),
         Case("near miss: directions that hardly differ", lambda: _example(0.05, angle=0.1), None),
