@@ -56,3 +56,19 @@ def test_a_derivative_of_the_wrong_sign_is_told(recording, name):
     assert shot.loss.details.get("wrong_signs", 0) == wrong
     told = name not in UNTOLD
     assert ("own_derivatives" in shot.loss.details) == told
+
+
+def test_what_the_next_function_of_the_users_own_keeps_tells_too(recording):
+    softsign, wrong = (FUNCTIONS[name] for name in ("softsign", "softsign, wrong below 0"))
+    torch.manual_seed(0)
+    first, last = nn.Linear(6, 20), nn.Linear(20, 2)
+    inner, outer = function(*wrong[:2]), function(*softsign[:2])
+    recorder, optimizer = recording(every=1), sgd(first, last)
+
+    answer = last(outer(inner(first(2 * torch.randn(64, 6)))))
+    nn.functional.cross_entropy(answer, torch.arange(64) % 2).backward()
+    optimizer.step()
+    recorder.stop()
+
+    (shot,) = recorder.trace().snapshots
+    assert (shot.loss.details["own_derivatives"], shot.loss.details["wrong_signs"]) == (2, 1)

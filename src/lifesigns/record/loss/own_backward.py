@@ -77,10 +77,20 @@ def own_backwards(pack: Pack, walked: Walk) -> list[Watching]:
         kept = _saved(walked.nodes[i])
         watching.append((i, found, _hook(pack, found, kept)))
         order = next((t for t in kept if tuple(t.shape) == walked.shape(i)), None)
-        value = None if order is None else value_of(walked, i, None)
+        value = None if order is None else _value(walked, i)
         if (hook := sign_hook(pack, signs, order, value)) is not None:
             watching.append((i, signs, hook))
     return watching
+
+
+def _value(walked: Walk, i: int) -> Tensor | None:
+    """What a function made, as torch's operations or the user's next function keep it."""
+    known = value_of(walked, i, None)
+    if known is not None:
+        return known
+    own = [walked.nodes[j] for j in walked.readers.get(i, ()) if j in walked.own_functions]
+    kept = (t for node in own for t in _saved(node) if t.grad_fn is walked.nodes[i])
+    return next((t.detach() for t in kept), None)
 
 
 def _hook(pack: Pack, found: PendingBackwards, kept: list[Tensor]) -> Hook:
