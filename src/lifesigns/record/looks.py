@@ -21,6 +21,7 @@ from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.bootstrapped import may_bootstrap, own_answers
 from lifesigns.record.loss.cancelled import cancelled, may_cancel
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.degrees import degrees
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
 from lifesigns.record.loss.first_nodes import first_nodes
 from lifesigns.record.loss.hidden_words import hidden_words
@@ -149,6 +150,7 @@ OF_DATA = (
     Look("pairs of indices", lambda s: torn_edges(s.walked)),
     Look("minima behind masks", lambda s: masked_entries(s.pack, s.walked)),
     Look("ends of edges", lambda s: first_nodes(s.pack, s.walked)),
+    Look("weights of edges", lambda s: degrees(s.pack, s.walked)),
     Look("fields of one table", lambda s: shared_rows(s.pack, s.walked, s.ends.batch)),
 )
 """In the first passes at each place of a cycle: what all batches of a run have in common."""

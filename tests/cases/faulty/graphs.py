@@ -67,6 +67,17 @@ def smoothed_by_twenty_layers(fixed=False):
     return fit(model, x, normalised(adjacency), groups, optimizer, 200)
 
 
+@faulty("accuracy on the other nodes", at_least=0.8, causes=("exploding", "other"))
+def degrees_that_multiply(fixed=False):
+    """The exponent of the degrees has the other sign: hubs are the loudest of all by far."""
+    x, adjacency, groups = communities(240, 0.08, 0.02)
+    adjacency[:6], adjacency[:, :6] = 1, 1
+    model = GraphNetwork(2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    root = adjacency.sum(1).pow(-0.5 if fixed else 0.5)
+    return fit(model, x, root.unsqueeze(1) * adjacency * root, groups, optimizer, 200)
+
+
 class Messages(nn.Module):
     """Two layers that add to each node the mean of what its neighbours say."""
 

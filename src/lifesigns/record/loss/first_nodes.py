@@ -29,11 +29,12 @@ MOST = 32
 """Sums over edges, and reads of nodes, that are looked at."""
 FARTHEST = 256
 """Nodes of the graph between a sum over edges and what it reads."""
-_GATHERS = frozenset({"Gather", "Index", "IndexSelect"})
-_SUMS = frozenset({"IndexAdd", "IndexPut", "IndexReduce", "ScatterAdd", "ScatterReduce"})
+GATHERS = frozenset({"Gather", "Index", "IndexSelect"})
+SUMS = frozenset({"IndexAdd", "IndexPut", "IndexReduce", "ScatterAdd", "ScatterReduce"})
+"""Names of the nodes that read rows by an index, and of those that add to rows."""
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
     """What picks rows of a table, or adds to them."""
 
     picked: Tensor
@@ -72,7 +73,7 @@ def first_nodes(pack: Pack, walked: Walk) -> PendingNodes | None:
 
     Cost: one look at each name; the maximum of each index.
     """
-    if _SUMS.isdisjoint(walked.names) or _GATHERS.isdisjoint(walked.names):
+    if SUMS.isdisjoint(walked.names) or GATHERS.isdisjoint(walked.names):
         return None
     edges = list(_edges(walked))
     if not edges:
@@ -87,11 +88,11 @@ def first_nodes(pack: Pack, walked: Walk) -> PendingNodes | None:
     return PendingNodes(pack.add(torch.stack(known)), nodes)
 
 
-def _edges(walked: Walk) -> Iterator[_Rows]:
+def _edges(walked: Walk) -> Iterator[Rows]:
     """The rows that are read, and those that what was made of them is added to, of one table."""
-    sums = [i for i, name in enumerate(walked.names) if name in _SUMS]
+    sums = [i for i, name in enumerate(walked.names) if name in SUMS]
     for i in sums[:MOST]:
-        end = _summed(walked, i)
+        end = summed(walked, i)
         if end is None:
             continue
         begins = [start for start in _read_below(walked, i) if start.rows == end.rows]
@@ -100,14 +101,14 @@ def _edges(walked: Walk) -> Iterator[_Rows]:
             yield from begins
 
 
-def _read_below(walked: Walk, i: int) -> Iterator[_Rows]:
+def _read_below(walked: Walk, i: int) -> Iterator[Rows]:
     """The nearest reads of computed rows that a sum leads back to, but by what it adds to."""
     waiting = [j for j in walked.inputs[i][1:] if j is not None and j >= 0]
     seen = set(waiting)
     while waiting and len(seen) < FARTHEST:
         at = waiting.pop()
-        if walked.names[at] in _GATHERS:
-            found = _gathered(walked, at)
+        if walked.names[at] in GATHERS:
+            found = gathered(walked, at)
             if found is not None:
                 yield found
                 continue
@@ -116,14 +117,19 @@ def _read_below(walked: Walk, i: int) -> Iterator[_Rows]:
         waiting += below
 
 
-def _gathered(walked: Walk, i: int) -> _Rows | None:
-    """An index into the rows of what was computed."""
+def gathered(walked: Walk, i: int) -> Rows | None:
+    """An index into the rows of what was computed.
+
+    Args:
+        walked: The graph of a loss.
+        i: Index of a node that is one of `GATHERS`.
+    """
     node, below = walked.nodes[i], walked.inputs[i][0]
     if below is None or _is_parameter(walked, below):
         return None
     shape = walked.shape(below)
     index = _along_rows(node, len(shape))
-    return None if index is None or not shape else _Rows(index, shape[0])
+    return None if index is None or not shape else Rows(index, shape[0])
 
 
 def _is_parameter(walked: Walk, i: int) -> bool:
@@ -136,13 +142,18 @@ def _is_parameter(walked: Walk, i: int) -> bool:
     return i < 0
 
 
-def _summed(walked: Walk, i: int) -> _Rows | None:
-    """An index of the rows to which others are added."""
+def summed(walked: Walk, i: int) -> Rows | None:
+    """An index of the rows to which others are added.
+
+    Args:
+        walked: The graph of a loss.
+        i: Index of a node that is one of `SUMS`.
+    """
     node, shape = walked.nodes[i], walked.shape(i)
     if walked.names[i] == "IndexPut" and not saved(node, "accumulate"):
         return None
     index = _along_rows(node, len(shape))
-    return None if index is None or not shape else _Rows(index, shape[0])
+    return None if index is None or not shape else Rows(index, shape[0])
 
 
 def _along_rows(node: Any, dims: int) -> Tensor | None:
@@ -169,7 +180,7 @@ def _sizes(walked: Walk, nodes: int) -> tuple[Tensor, Tensor] | None:
     does not keep the nodes of one graph together.
     """
     for i, name in enumerate(walked.names):
-        end = _summed(walked, i) if name in _SUMS else None
+        end = summed(walked, i) if name in SUMS else None
         if end is not None and end.rows < nodes == len(end.picked):
             owner = end.picked.reshape(nodes, -1)[:, 0].long()
             sizes = torch.zeros(end.rows, dtype=torch.long, device=owner.device)
