@@ -74,6 +74,66 @@ def test_rewards_that_differ_do_not(recording):
     assert "on_one_line" not in recorded(recording, reward=torch.rand(16))
 
 
+# --- targets that rows share ----------------------------------------------------------------------
+def of_the_batch(model, target, following):
+    with torch.no_grad():
+        return target(following).max()
+
+
+def shared(details):
+    """Target and rows of each kind, of those whose largest values differ."""
+    kinds = [word.removeprefix("shared_target") for word in details if "shared_target" in word]
+    return [
+        (details[f"shared_target{kind}"], details[f"sharing_rows{kind}"])
+        for kind in kinds
+        if details[f"sharing_range{kind}"] > 1e-4
+    ]
+
+
+def test_a_target_that_rows_share_whose_next_states_differ(recording):
+    rewards = torch.tensor([0.0, 0.0, 0.0, 1.0]).repeat(4)
+
+    details = recorded(recording, of_the_batch, reward=rewards)
+
+    added = DISCOUNT * details["largest_answer_0"]
+    assert shared(details) == [
+        (pytest.approx(added, rel=1e-5), 12),
+        (pytest.approx(1 + added, rel=1e-5), 4),
+    ]
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_rows_with_values_of_their_own_share_none(recording, values):
+    details = recorded(recording, values)
+
+    assert "largest_answer_0" in details
+    assert not shared(details)
+
+
+def test_rows_of_one_next_state_share_a_target_and_its_value(recording):
+    def in_pairs(model, target, following):
+        following[1::2] = following[::2]
+        return largest(model, target, following)
+
+    details = recorded(recording, in_pairs)
+
+    assert details["sharing_rows_0_0"] == 2
+    assert not shared(details)
+
+
+def test_another_reward_in_each_row_is_another_target(recording):
+    assert not shared(recorded(recording, of_the_batch, reward=torch.rand(16)))
+
+
+def test_there_is_no_largest_of_one_action(recording):
+    def value(model, target, following):
+        with torch.no_grad():
+            return target(following).max()
+
+    assert "largest_answer_0" not in recorded(recording, value, out=1)
+
+
+# --- which answers there are ----------------------------------------------------------------------
 def test_the_value_of_a_state_is_the_only_output(recording):
     def value(model, target, following):
         with torch.no_grad():

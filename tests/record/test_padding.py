@@ -119,6 +119,45 @@ def test_sequences_that_are_read_up_to_the_length_of_others(lengths):
     assert found["lengths_exchanged"] == share
 
 
+def test_the_middle_one_of_the_sequences_is_told_apart_from_a_few_long_ones():
+    x, model = texts(), Reader(-1)
+    x = torch.cat([x, F.pad(x[:, :3].clamp(min=1), (0, 5))]).clone()
+    x[3] = 1  # without padding
+
+    found = snapshot(lambda: model(x).square().sum().backward(), model).loss.details
+
+    looked_up = model.words(x).detach().requires_grad_()
+    model.memory(looked_up)[0][:, -1].square().sum().backward()
+    squares, words = looked_up.grad.square().mean(-1), x > 0
+    ratios = [
+        float((s[w].mean() / s[~w].mean()).sqrt()) if not w.all() else float("inf")
+        for s, w in zip(squares, words, strict=True)
+    ]
+    assert found["word_ratio"] == pytest.approx(sorted(ratios)[8], rel=1e-4)
+    assert found["word_ratio"] < found["word_gradient"] / found["padding_gradient"]
+
+
+def test_sequences_with_time_first_are_told_apart_as_well():
+    x, model = texts(), Reader(-1)
+
+    def step(time_first):
+        words = model.words(x.t()).transpose(0, 1) if time_first else model.words(x)
+        model.memory(words)[0][:, -1].square().sum().backward()
+
+    first, second = (snapshot(lambda t=t: step(t), model).loss.details for t in (False, True))
+
+    for word in ("word_ratio", "padding_behind", "positions"):
+        assert second[word] == pytest.approx(first[word], rel=1e-4)
+
+
+def test_nothing_is_told_of_single_sequences_where_no_gradient_comes_to_padding():
+    x, model = texts(), Reader(SIZES - 1)
+
+    found = snapshot(lambda: model(x).square().sum().backward(), model).loss.details
+
+    assert "word_ratio" not in found
+
+
 # --- what attention sees --------------------------------------------------------------------------
 class Encoder(nn.Module):
     def __init__(self, wrong, token, layers=1):

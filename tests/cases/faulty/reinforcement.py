@@ -200,6 +200,32 @@ def ends_are_bootstrapped(fixed=False):
     return (worth + (1 - DISCOUNT**left) / (1 - DISCOUNT)).abs().mean()
 
 
+@faulty("mistake in the value of a place", at_most=0.15, causes=("wrong_loss", "wrong_shape"))
+def largest_of_the_batch(fixed=False):
+    """Q-learning along the corridor whose targets add the largest value of the whole batch: all
+    moves but the last one are worth the same."""
+    online = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 2))
+    target = copy.deepcopy(online)
+    optimizer = torch.optim.Adam(online.parameters(), lr=0.005)
+    places = torch.eye(8)
+    for update in range(1000):
+        here, moves = torch.randint(7, (32,)), torch.randint(2, (32,))
+        after, prize = walk(here, moves)
+        with torch.no_grad():
+            values = target(places[after])
+            best = values.amax(1) if fixed else values.max()
+            goal = prize + DISCOUNT * (1 - prize) * best
+        loss = F.smooth_l1_loss(online(places[here]).gather(1, moves[:, None])[:, 0], goal)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if update % 20 == 19:
+            target.load_state_dict(online.state_dict())
+    with torch.no_grad():
+        worth = online(places[:7]).amax(1)
+    return (worth - DISCOUNT ** torch.arange(6, -1, -1)).abs().mean()
+
+
 @faulty("distance left", at_most=0.5, causes=("wrong_loss",))
 def actor_without_its_minus(fixed=False):
     """A deterministic policy gradient: the actor minimises the value that its critic gives."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lifesigns.record.graph.module_calls import ForwardHooks
 from lifesigns.record.graph.same_form import is_like
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.loss.shared_targets import PendingShared, shared_targets
 from lifesigns.record.loss.summands import OF_NUMBERS
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.readable import is_readable
@@ -39,6 +40,7 @@ class PendingAnswers(NamedTuple):
 
     slot: int | None
     rows: int
+    shared: PendingShared | None = None
 
     def of(self, arrays: list[NDArray[np.float64]]) -> Mapping[str, float]:
         """Details of a loss.
@@ -52,6 +54,8 @@ class PendingAnswers(NamedTuple):
         found = {"own_answers": 1.0}
         if self.slot is None:
             return found
+        if self.shared is not None:
+            found.update(self.shared.of(arrays))
         lines = arrays[self.slot].reshape(-1, 5)
         known = [line for line in lines if np.isfinite(line).all() and line[3] > RESOLVED * line[4]]
         if not known:
@@ -93,8 +97,10 @@ def own_answers(
     alike = [a for a in answers if len(a) == target.numel() and a.device == target.device]
     if not alike:
         return None
-    lines = torch.stack([_line(values, target.reshape(-1)) for values in _values(alike)])
-    return PendingAnswers(pack.add(lines.reshape(-1)), target.numel())
+    wanted = target.reshape(-1)
+    lines = torch.stack([_line(values, wanted) for values in _values(alike)])
+    shared = shared_targets(pack, alike, wanted)
+    return PendingAnswers(pack.add(lines.reshape(-1)), target.numel(), shared)
 
 
 def _answers(hooks: ForwardHooks, walked: Walk, networks: list[nn.Module]) -> Iterator[Tensor]:

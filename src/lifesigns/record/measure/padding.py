@@ -117,25 +117,30 @@ class PaddingGradient:
     """How much of the gradient comes to words, and how much to padding, once backward was there."""
 
     slots: list[int]
-    length: int
-    """Positions of a sequence."""
+    shape: torch.Size
+    """Of the tokens."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """The details of a loss: RMS of the gradient at both, and what is padding and what is read.
 
+        A few sequences that are long outweigh all others in these, so that the ratio of both in the
+        middle one of the sequences is told beside them.
+
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        numbers = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 6
-        words, padding, share, behind, exchanged, token = numbers
+        numbers = arrays[self.slots[0]].tolist() if self.slots else [0.0] * 8
+        words, padding, share, behind, middle, along, exchanged, token = numbers
         if not share:
             return {}
+        own = {"word_ratio": middle} if np.isfinite(middle) else {}
         return {
+            **own,
             "word_gradient": words,
             "padding_gradient": padding,
             "padding_share": share,
             "padding_behind": behind,
-            "positions": float(self.length),
+            "positions": float(self.shape[int(along)]),
             "lengths_exchanged": exchanged,
             "padding_token": token,
         }
@@ -152,7 +157,7 @@ def padding_hook(pack: Pack, batch: Padded) -> tuple[PaddingGradient, Callable[.
         What will have been measured, and the hook of the node that measures it.
     """
     places = batch.places
-    found = PaddingGradient([], places.shape[1])
+    found = PaddingGradient([], places.shape)
 
     def hook(_given: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
         gradient = arrived[0] if arrived else None
@@ -162,11 +167,40 @@ def padding_hook(pack: Pack, batch: Padded) -> tuple[PaddingGradient, Callable[.
         norms = torch.linalg.vector_norm(gradient.detach(), dim=-1, dtype=dtype)
         squares = norms.square() / gradient.shape[-1]
         numbers = [mean_where(~places, squares).sqrt(), mean_where(places, squares).sqrt()]
-        numbers += [places.to(dtype).mean(), places[:, -1].to(dtype).mean()]
+        numbers += [places.to(dtype).mean(), *_by_sequence(places, squares)]
         numbers += [exchanged(~places, norms > 0).to(dtype), batch.token.to(dtype)]
         found.slots.append(pack.add(torch.stack(numbers)))
 
     return found, hook
+
+
+def _by_sequence(places: Tensor, squares: Tensor) -> Tensor:
+    """What is true of sequences one by one, whichever axis they go along.
+
+    Args:
+        places: Which are padding, `[samples, positions]` or the other way round.
+        squares: Of the gradient, of the same shape.
+
+    Returns:
+        The share of them that end with padding; of the middle one of all, the size of the gradient
+        at words over that at padding, infinite where none comes to padding; and their axis.
+    """
+    found = []
+    for axis in (1, 0):
+        padding = places if axis else places.t()
+        here = squares if axis else squares.t()
+        filled = padding.sum(1)
+        at_words = torch.where(padding, 0, here).sum(1) / (padding.shape[1] - filled)
+        at_padding = torch.where(padding, here, 0).sum(1) / filled
+        # none of either is 0 / 0, as in a sequence that the loss leaves out
+        known = (at_padding > 0) & (filled < padding.shape[1])
+        ratios = torch.where(known, at_words / at_padding, torch.inf).sqrt()
+        behind = padding[:, -1].to(squares.dtype).mean()
+        middle = ratios.sort().values[len(ratios) // 2]
+        found.append(torch.stack([behind, middle, torch.full_like(behind, axis)]))
+    changes = (places[:, 1:] != places[:, :-1]).sum(1)  # at most once along a sequence
+    along_rows, along_columns = found
+    return torch.where(changes.amax() <= 1, along_rows, along_columns)
 
 
 def exchanged(words: Tensor, read: Tensor) -> Tensor:

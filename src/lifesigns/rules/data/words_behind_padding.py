@@ -14,6 +14,8 @@ from lifesigns.rules._rule import Case, Rule
 
 WORDS, PADDING = "word_gradient", "padding_gradient"
 """Details of a loss: RMS of its gradient where there are words, and where padding fills up."""
+MIDDLE = "word_ratio"
+"""The first over the second in the middle one of all sequences, if a gradient comes to padding."""
 SHARE, BEHIND, POSITIONS = "padding_share", "padding_behind", "positions"
 """How much of the batch is padding, how many sequences end with it, and how long they are."""
 TOKEN = "padding_token"
@@ -27,9 +29,12 @@ def check(stream: Stream) -> Iterable[Finding]:
     losses = [s.loss for s in stream.snapshots if s.loss is not None and PADDING in s.loss.details]
     if not losses or len(losses) < len(stream.readings):
         return
-    ratio = median(map(_ratio, losses))
+    ratio, whose = median(map(_ratio, losses)), "the size"
     behind = median(loss.details[BEHIND] for loss in losses)
-    if ratio >= FADED or behind < MOST:
+    if not ratio < FADED:  # a few long sequences outweigh the others
+        middle = median(loss.details.get(MIDDLE, float("inf")) for loss in losses)
+        ratio, whose = middle, "the size, in the middle one of the sequences,"
+    if not ratio < FADED or behind < MOST:
         return
     length, token = losses[-1].details[POSITIONS], losses[-1].details.get(TOKEN, -1.0)
     share = sum(loss.details[SHARE] for loss in losses) / len(losses)
@@ -38,7 +43,7 @@ def check(stream: Stream) -> Iterable[Finding]:
         f"{1 - share:.0%} of {length:.0f} positions are words, and the loss hardly depends on them",
         site="input",
         step=stream.first.step,
-        measured=f"its gradient at words has {ratio:.2g} of the size of that at the padding behind "
+        measured=f"its gradient at words has {ratio:.2g} of {whose} of that at the padding behind "
         f"them: median of {counted(len(losses), 'recorded step')}{stream.course.remark}",
         expected="a gradient at words that is as large as that at padding, or larger",
         certainty=f"exact, in {stream.seen}",
@@ -71,9 +76,16 @@ _MEAN = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(words: float, *, behind: float = 1.0, losses: Sequence[float] = example.FLAT) -> Trace:
+def _example(
+    words: float,
+    *,
+    behind: float = 1.0,
+    middle: float = 1.0,
+    losses: Sequence[float] = example.FLAT,
+) -> Trace:
     """Sequences of which nine tenths are padding, with a gradient of 1 there."""
     marks = {WORDS: words, PADDING: 1.0, SHARE: 0.9, BEHIND: behind, POSITIONS: 80.0, TOKEN: 0.0}
+    marks[MIDDLE] = middle
     return example.marked(example.regression(losses, update=1e-3), marks)
 
 
@@ -92,8 +104,9 @@ constant, although everything moves.
     evidence="""
 Padding is a token that stands nowhere but in a run at the end of the sequences, or at their
 beginning. In each recorded step the gradient of the loss is measured where tokens are looked up, at
-words and at padding apart. An alarm if that at words is far smaller, most sequences end with
-padding, and the fit is not good.
+words and at padding apart. An alarm if that at words is far smaller, in all of a batch or in half
+of its sequences, most sequences end with padding, and the fit is not good. A few sequences that are
+as long as the padded ones have nothing behind them, and a gradient that outweighs all others.
 """,
     ignore="""
 A packed sequence has no gradient at padding; a mean over all places, or the state at the last word,
@@ -113,6 +126,7 @@ has one at words that is as large. A network that learns all the same is a note.
     cases=(
         Case("nothing comes to the words", lambda: _example(1e-12), Severity.WARNING),
         Case("a sixth does", lambda: _example(0.16), Severity.WARNING),
+        Case("in half of them", lambda: _example(0.4, middle=1e-7), Severity.WARNING),
         Case("near miss: as much as at padding", lambda: _example(0.8), None),
         Case("near miss: padding in front of the words", lambda: _example(1e-12, behind=0.0), None),
         Case("near miss: it learns", lambda: _example(0.05, losses=example.FALLING), None),
