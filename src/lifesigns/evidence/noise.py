@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import reduce
 from typing import NamedTuple
 
@@ -16,6 +18,19 @@ VALUES = Threshold(256, "observations, at least", "a definition: their mean is k
 ERRORS = Threshold(
     5.0, "standard errors that a sum may be off by", "a normal's: once in two million"
 )
+ENDS = Threshold(
+    20.0,
+    "times the mean distance of the outermost of so many numbers to the end of the range",
+    "an exponential's: once in 500 million",
+)
+EXACT = Threshold(
+    1e-3, "standard errors by which means are off at least", "chance: of one unit, once in 1,250"
+)
+ROUNDING = Threshold(
+    1e-5,
+    "difference per number, below which targets are the same",
+    "single precision; other noise has such sums and ends once in 10²⁰ times",
+)
 
 
 class Moment(NamedTuple):
@@ -29,6 +44,30 @@ UNIFORM = Moment(1 / 2, 1 / 12), Moment(1 / 3, 1 / 5 - 1 / 9)
 """Mean and mean square of numbers between 0 and 1."""
 NORMAL = Moment(0.0, 1.0), Moment(1.0, 2.0)
 """Those of numbers of mean 0 and deviation 1."""
+
+
+class Noise(NamedTuple):
+    """Independent numbers of one distribution."""
+
+    moments: tuple[Moment, Moment]
+    beyond: Callable[[float], float]
+    """Share of its numbers that are larger than one; negative for one that it cannot have."""
+    mirror: float
+    """The sum of a number and its mirror image, which is as likely."""
+
+
+def _beyond_normal(value: float) -> float:
+    return math.erfc(value / math.sqrt(2)) / 2
+
+
+def _beyond_uniform(value: float) -> float:
+    outside = max(-value, value - 1)
+    return max(1 - value, _NEXT) if outside < ROUNDING else -1.0
+
+
+_NEXT = 2.0**-25
+"""Half of the distance between neighbours among the uniform numbers that torch draws."""
+NOISES = Noise(NORMAL, _beyond_normal, 0.0), Noise(UNIFORM, _beyond_uniform, 1.0)
 
 
 def merged(sums: list[UnitSums]) -> UnitSums | None:
@@ -65,6 +104,28 @@ def drawn(stream: Stream, moments: tuple[Moment, Moment]) -> UnitSums | None:
     if whole is None or whole.count.sum() < VALUES or not _are_of(whole, moments):
         return None
     return whole
+
+
+def is_noise(sums: UnitSums) -> bool:
+    """Whether numbers may be normal or uniform noise, by their moments and the outermost of them.
+
+    Numbers that were standardised are none: the mean of each unit is zero beyond chance.
+
+    Args:
+        sums: Of each unit.
+    """
+    return (
+        any(_are_of(sums, one.moments) and _ends(sums, one) for one in NOISES)
+        and not (np.abs(sums.total) < EXACT * np.sqrt(sums.count)).all()
+    )
+
+
+def _ends(sums: UnitSums, noise: Noise) -> bool:
+    """Whether smallest and largest number of each unit are such as so many have but for chance."""
+    largest = np.concatenate([sums.maximum, noise.mirror - sums.minimum])
+    beyond = np.array([noise.beyond(float(value)) for value in largest])
+    expected = np.tile(sums.count, 2) * beyond
+    return bool(((math.exp(-ENDS) < expected) & (expected < ENDS)).all())
 
 
 def _are_of(sums: UnitSums, moments: tuple[Moment, Moment]) -> bool:

@@ -97,3 +97,24 @@ def noise_between_0_and_1(fixed=False):
         made = drawn(model, len(x))
     within = torch.cdist(made, made).mean() + torch.cdist(x, x).mean()
     return 2 * torch.cdist(made, x).mean() - within
+
+
+@faulty("squared error of the noise", at_most=0.45, causes=("wrong_labels",))
+def the_same_noise_in_each_step(fixed=False):
+    """The generator of a diffusion's noise and times is made anew, with one seed, in each step, as
+    where a key of JAX is never split: the model learns these few numbers by heart."""
+    (x, y), (held_out, _) = split(*digits())
+    model = Denoiser()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.002)
+    once = torch.Generator().manual_seed(7)
+    for xb, _ in minibatches(2 * x - 1, y, 64, 400):
+        drawing = once if fixed else torch.Generator().manual_seed(7)
+        t = torch.randint(STEPS, (len(xb),), generator=drawing)
+        noise = torch.randn(xb.shape, generator=drawing)
+        loss = F.mse_loss(model(noisy(xb, t, noise), t), noise)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        t, noise = torch.randint(STEPS, (len(held_out),)), torch.randn_like(held_out)
+        return F.mse_loss(model(noisy(2 * held_out - 1, t, noise), t), noise)

@@ -21,11 +21,12 @@ from lifesigns.record.loss.comparison import (
     weighted_variance,
     wide,
 )
-from lifesigns.record.loss.exchanged import PendingExchange, exchanged
+from lifesigns.record.loss.exchanged import exchanged
 from lifesigns.record.loss.known_losses import ignored_index
 from lifesigns.record.loss.margins import of_classes
 from lifesigns.record.loss.sources import before_expand
 from lifesigns.record.loss.summands import BUILT_IN, OF_NUMBERS, Term, is_mask
+from lifesigns.record.loss.togetherness import together
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading, Shape
 
@@ -101,7 +102,7 @@ def built_in(
         own = own[0][mask], own[1][mask]
     takes_logits = name == "BinaryCrossEntropyWithLogits"
     compare(pack, pending, *own, probabilities=own[0].sigmoid() if takes_logits else None)
-    pending.mark(_exchanged(pack, name, *own))
+    _mark_numbers(pack, pending, name, *own)
     pending.target_shape = unexpanded(target)
     if term.weight is not None and not is_mask(term.weight):
         constant = weighted_variance(wide(target), wide(term.weight))
@@ -109,9 +110,13 @@ def built_in(
     return pending
 
 
-def _exchanged(pack: Pack, name: str, given: Tensor, target: Tensor) -> PendingExchange | None:
-    """Of numbers alone: logits and shares are not to be told apart by distance."""
-    return exchanged(pack, given, target) if name in OF_NUMBERS else None
+def _mark_numbers(
+    pack: Pack, pending: PendingLoss, name: str, given: Tensor, target: Tensor
+) -> None:
+    """Looks at numbers alone: logits and shares are not to be told apart by distance."""
+    if name in OF_NUMBERS:
+        pending.mark(exchanged(pack, given, target))
+        pending.mark(together(pack, given, target))
 
 
 def _mask(given: Tensor, target: Tensor, weight: Tensor | None) -> Tensor | None:

@@ -24,6 +24,7 @@ from lifesigns.record.loss.exchanged import exchanged, exchanged_parts
 from lifesigns.record.loss.log_scales import adds_log_scales, may_scale
 from lifesigns.record.loss.sources import GUARDS, before_expand, numel, source
 from lifesigns.record.loss.summands import Term, is_mask, residual_below
+from lifesigns.record.loss.togetherness import together
 from lifesigns.record.loss.values import value_of
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
@@ -80,6 +81,7 @@ def from_residual(
     if may_scale(walked) and not bool(target.any()) and adds_log_scales(walked):
         return None
     pending.mark(exchanged(pack, given, target))
+    pending.mark(together(pack, given, target))
     if term.weight is not None and given.shape == target.shape and bool((weight == 0).any()):
         leave_out(pack, pending, target, weight == 0)
         given, target = given[weight != 0], target[weight != 0]

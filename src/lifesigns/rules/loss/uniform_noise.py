@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lifesigns.evidence import Run, Stream, Threshold
-from lifesigns.evidence.noise import ERRORS, UNIFORM, VALUES, drawn, merged
+from lifesigns.evidence.noise import ENDS, ERRORS, UNIFORM, VALUES, drawn, merged
 from lifesigns.records import (
     BatchReading,
     EvaluationPass,
@@ -24,11 +24,6 @@ from lifesigns.records import (
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
-ENDS = Threshold(
-    20.0,
-    "times the mean distance of the outermost of so many numbers to the end of the range",
-    "an exponential's: once in 500 million",
-)
 OTHER = Threshold(
     0.1,
     "standard deviations by which the inputs of training differ in mean or spread",
