@@ -201,8 +201,14 @@ def _telling(seen: Seen) -> tuple[Look, ...]:
     """Those of `LOOKS` that a graph lets find anything, kept for graphs that are alike."""
     kept = seen.condensed.kept
     if Look not in kept:
-        kept[Look] = tuple(
-            look for look in LOOKS if look.may_tell is None or look.may_tell(seen.walked)
-        )
+        kept[Look] = tuple(look for look in LOOKS if _may_tell(look, seen.walked))
     found: tuple[Look, ...] = kept[Look]
     return found
+
+
+def _may_tell(look: Look, walked: Walk) -> bool:
+    """Whether a look may find something; one that cannot say fails, alone, when it looks."""
+    try:
+        return look.may_tell is None or look.may_tell(walked)
+    except Exception:
+        return True

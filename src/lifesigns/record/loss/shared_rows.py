@@ -95,11 +95,11 @@ def shared_rows(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingFields
     """
     if not may_share_rows(walked):
         return None
-    given = None if batch is None or batch.dim() != 2 else _place(batch)
     tables = []
     for rows, fields in _tables(walked)[:TABLES]:
         slot = pack.add(torch.cat(torch.aminmax(fields, dim=0)))
-        tables.append((rows, len(fields), fields.shape[1], _place(fields) == given, slot))
+        given = batch is not None and _are_given(fields, batch)
+        tables.append((rows, len(fields), fields.shape[1], given, slot))
     return PendingFields(tuple(tables)) if tables else None
 
 
@@ -133,6 +133,14 @@ def _may_tell(table: _Table) -> bool:
 
 def _place(index: Tensor) -> _Place:
     return index.data_ptr(), tuple(index.shape), index.stride()
+
+
+def _are_given(fields: Tensor, batch: Tensor) -> bool:
+    """Whether fields are the batch; of memory that is another library's there is a copy of it."""
+    if fields.shape != batch.shape or fields.dtype != batch.dtype:
+        return False
+    is_same = _place(fields) == _place(batch)
+    return is_same or (fields.is_cpu and batch.is_cpu and torch.equal(fields, batch))
 
 
 def _leaf(walked: Walk, i: int) -> int | None:

@@ -8,7 +8,6 @@ the step.
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -48,7 +47,6 @@ def some_units(tensor: Tensor, dim: int) -> Tensor:
     return tensor[index]
 
 
-@lru_cache(maxsize=1024)
 def how_many_of(units: int) -> int:
     """How many of so many units are read."""
     return len(range(0, units, distance(units)))
