@@ -24,7 +24,7 @@ from lifesigns._files import read_toml
 
 FOLDER = Path(__file__).parent / "blind"
 PAGE = Path(__file__).parents[1] / "docs" / "blind.md"
-SECONDS = 9.0
+SECONDS = 6.0
 """One program takes about as long."""
 QUICK = 6
 

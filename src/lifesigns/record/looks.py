@@ -32,7 +32,7 @@ from lifesigns.record.loss.log_scales import may_scale
 from lifesigns.record.loss.masked_entries import masked_entries
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
-from lifesigns.record.loss.shared_rows import shared_rows
+from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
 from lifesigns.record.loss.shifted_twice import shifted_twice
 from lifesigns.record.loss.told_in_place import told_in_place
 from lifesigns.record.loss.unread_answers import UnreadAnswers
@@ -151,7 +151,11 @@ OF_DATA = (
     Look("minima behind masks", lambda s: masked_entries(s.pack, s.walked)),
     Look("ends of edges", lambda s: first_nodes(s.pack, s.walked)),
     Look("weights of edges", lambda s: degrees(s.pack, s.walked)),
-    Look("fields of one table", lambda s: shared_rows(s.pack, s.walked, s.ends.batch)),
+    Look(
+        "fields of one table",
+        lambda s: shared_rows(s.pack, s.walked, s.ends.batch),
+        may_share_rows,
+    ),
 )
 """In the first passes at each place of a cycle: what all batches of a run have in common."""
 
@@ -175,11 +179,12 @@ class Looks:
             seen: The pass.
             position: Its number in its cycle.
         """
-        yield from _telling(seen)
+        in_each, of_data = _telling(seen)
+        yield from in_each
         yield from self._following
         if self._passes[position] < DATA_LOOKS:
             self._passes[position] += 1
-            yield from OF_DATA
+            yield from of_data
 
     @cached_property
     def _following(self) -> tuple[Look, ...]:
@@ -197,12 +202,13 @@ class Looks:
         return self.copies.run_in(seen.pack, seen.ungraded + outermost, seen.networks)
 
 
-def _telling(seen: Seen) -> tuple[Look, ...]:
-    """Those of `LOOKS` that a graph lets find anything, kept for graphs that are alike."""
+def _telling(seen: Seen) -> list[list[Look]]:
+    """Those of `LOOKS`, and of `OF_DATA`, that a graph lets find anything; kept for alike ones."""
     kept = seen.condensed.kept
     if Look not in kept:
-        kept[Look] = tuple(look for look in LOOKS if _may_tell(look, seen.walked))
-    found: tuple[Look, ...] = kept[Look]
+        tables = (LOOKS, OF_DATA)
+        kept[Look] = [[one for one in table if _may_tell(one, seen.walked)] for table in tables]
+    found: list[list[Look]] = kept[Look]
     return found
 
 

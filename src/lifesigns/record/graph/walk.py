@@ -50,11 +50,11 @@ class Walk:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def shape(self, index: int) -> tuple[int, ...]:
-        """Shape of the value the node produced; empty where autograd kept none."""
+    def shape(self, index: int, number: int = 0) -> tuple[int, ...]:
+        """Shape of an output of a node, of most the only one; empty where autograd kept none."""
         metadata = self.nodes[index]._input_metadata
         try:
-            return tuple(map(int, metadata[0].shape)) if metadata else ()
+            return tuple(map(int, metadata[number].shape)) if number < len(metadata) else ()
         except (RuntimeError, AttributeError):  # nested: its rows are of different lengths
             return ()
 

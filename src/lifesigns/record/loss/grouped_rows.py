@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lifesigns.record.graph.operations import VIEWS, signed
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.loss.remade import remade, shape_of_output
+from lifesigns.record.loss.remade import remade
 from lifesigns.record.loss.sources import numel
 from lifesigns.record.measure.reduce import Pack
 
@@ -77,7 +77,7 @@ def _rows(walked: Walk, i: int) -> tuple[Tensor, tuple[int, ...]] | None:
     if view is None or below is None or below < 0 or walked.names[view] not in VIEWS:
         return None
     number = int(walked.nodes[view].next_functions[0][1])
-    shape, given = walked.shape(view), shape_of_output(walked, below, number)
+    shape, given = walked.shape(view), walked.shape(below, number)
     made = len(shape) > 2 and given == (shape[0] * shape[1], *shape[2:]) and min(shape[:2]) > 1
     if not made or numel(given) > MOST_ELEMENTS:
         return None

@@ -30,8 +30,8 @@ def remade(walked: Walk, i: int, number: int = 0, most: int = MOST) -> Tensor | 
 
     Cost: what the operations cost that are done again: views are free.
     """
-    shape = shape_of_output(walked, i, number)
-    if i < 0 or most < 1 or not shape:
+    shape = walked.shape(i, number) if i >= 0 else ()
+    if most < 1 or not shape:
         return None
     kept = None
     if walked.names[i] not in _SPLITS:
@@ -40,20 +40,6 @@ def remade(walked: Walk, i: int, number: int = 0, most: int = MOST) -> Tensor | 
     if kept is None:
         kept = _again(walked, i, number, shape, most - 1)
     return kept.detach() if kept is not None and tuple(kept.shape) == shape else None
-
-
-def shape_of_output(walked: Walk, i: int, number: int) -> tuple[int, ...]:
-    """Shape of an output of a node; empty where autograd kept none.
-
-    Args:
-        walked: The graph of the loss.
-        i: Index of the node.
-        number: Which of its outputs.
-    """
-    if number == 0 or i < 0:
-        return walked.shape(i) if i >= 0 else ()
-    made = walked.nodes[i]._input_metadata
-    return tuple(map(int, made[number].shape)) if number < len(made) else ()
 
 
 def _again(walked: Walk, i: int, number: int, shape: tuple[int, ...], most: int) -> Tensor | None:
@@ -77,7 +63,7 @@ def _again(walked: Walk, i: int, number: int, shape: tuple[int, ...], most: int)
         start, end, step = (signed(int(saved(node, word))) for word in ("start", "end", "step"))
         cut = (*[slice(None)] * axis, slice(start, end, step))
         return given[cut]
-    sizes = [shape_of_output(walked, i, k)[axis] for k in range(number)]
+    sizes = [walked.shape(i, k)[axis] for k in range(number)]
     return given.narrow(axis, sum(sizes), shape[axis])
 
 

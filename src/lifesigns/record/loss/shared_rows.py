@@ -93,8 +93,6 @@ def shared_rows(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingFields
 
     Cost: one look at each name; for fields, one pass over their numbers.
     """
-    if not may_share_rows(walked):
-        return None
     tables = []
     for rows, fields in _tables(walked)[:TABLES]:
         slot = pack.add(torch.cat(torch.aminmax(fields, dim=0)))

@@ -7,7 +7,6 @@ window of a signal that repeats holds its future as well, at some place: it is n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifesigns.record.graph.operations import FUSED_RECURRENT
+from lifesigns.record.graph.operations import signed
 from lifesigns.record.graph.prediction import Prediction
-from lifesigns.record.graph.products import data_of, parameter_of, products
 from lifesigns.record.graph.sites import Condensed
-from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.last_inputs import target_of
 from lifesigns.record.loss.sources import PASSING
 from lifesigns.record.loss.summands import OF_NUMBERS
+from lifesigns.record.measure.dealt_out import entries
 from lifesigns.record.measure.reduce import Pack
 
 FEWEST, SHORTEST, OVERLAP = 4, 4, 4
@@ -136,37 +135,20 @@ def _cut(walked: Walk, at: int) -> Places | None:
     """What a slice leaves; None where it leaves all."""
     node, left = walked.nodes[at], walked.shape(at)
     sizes = node._saved_self_sym_sizes
-    dim = _signed(node._saved_dim) % len(sizes)
-    length, start = int(sizes[dim]), _signed(node._saved_start)
+    dim = signed(node._saved_dim) % len(sizes)
+    length, start = int(sizes[dim]), signed(node._saved_start)
     start = max(0, start + length if start < 0 else start)
     return Places(dim, start, length) if left and length > left[dim] else None
 
 
-def _signed(number: int) -> int:
-    """A negative number that autograd shows as what it is modulo 2^64."""
-    return number - (1 << 64) if number >> 63 else number
-
-
 def _layers(walked: Walk, target: Tensor, samples: int) -> Iterator[Layer]:
     """Layers that read data alone, of which every sample has as many rows."""
-    for node, data in islice(_reading(walked), MOST_LAYERS):
+    for node, data in entries(walked)[:MOST_LAYERS]:
         if data.device != target.device or not data.is_floating_point():
             continue
         if data.numel() <= MOST_ELEMENTS:
             for sequence in _sequences(walked, node, data.detach(), samples):
                 yield Layer(node, sequence)
-
-
-def _reading(walked: Walk) -> Iterator[tuple[int, Tensor]]:
-    """The nodes of layers that read data alone, and these."""
-    for product in products(walked):
-        data = data_of(walked, product) if parameter_of(walked, product) is not None else None
-        if data is not None:
-            yield product.node, data
-    for i, name in enumerate(walked.names):
-        data = saved(walked.nodes[i], "input") if name in FUSED_RECURRENT else None
-        if isinstance(data, Tensor) and walked.inputs[i][0] is None:
-            yield i, data
 
 
 def _sequences(walked: Walk, node: int, data: Tensor, samples: int) -> Iterator[Tensor]:

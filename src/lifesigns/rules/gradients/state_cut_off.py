@@ -73,9 +73,9 @@ def _finding(stream: Stream, step: int, calls: Sequence[Site]) -> Finding:
 def _unreached(stream: Stream, step: int, last: Site) -> Finding:
     course, before = stream.course, int(last.details[UNREACHED])
     place = last.module or last.parameters[0]
-    fits = course.gain > FITTED or course.steps < ENOUGH_STEPS
+    much = HALF < course.gain <= FITTED and course.steps >= ENOUGH_STEPS
     return RULE.finding(
-        course.harm(HALF, alarms=not fits and course.gain > HALF),
+        course.harm(HALF, alarms=much),
         f"the loss reaches 1 of {before + 1} calls of {place}: no gradient goes back through "
         "its steps",
         site=last.name,
