@@ -18,6 +18,7 @@ def tails(recording, x, model):
 
 
 def powers(*shape):
+    torch.manual_seed(0)
     return (3 * torch.randn(shape)).exp()
 
 
