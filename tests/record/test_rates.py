@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from oracles.recorded import record
 from torch import nn
+
+from lifesigns.record.schedule import rate_log
 
 torch.set_num_threads(1)
 
@@ -40,6 +43,23 @@ def test_each_step_has_the_rate_it_was_made_with_recorded_or_not(recording):
         loop()
 
     assert rates_by_step(recorder, 10) == [0.1] * 4 + [0.05] * 4 + [0.025] * 2
+
+
+@pytest.mark.parametrize("most", [1024, 3])
+def test_rates_that_move_at_each_step_are_set_down_later(recording, monkeypatch, most):
+    monkeypatch.setattr(rate_log, "_MOST_LATE", most)
+    loop = Loop(lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.5))
+    recorder = recording(loop.model, [loop.optimizer], every=100)
+    expected = []
+
+    for step in range(12):
+        if step == 7:
+            loop.optimizer.param_groups[0]["lr"] = np.float64(3.0)
+        expected.append(float(loop.optimizer.param_groups[0]["lr"]))
+        loop()
+
+    assert rates_by_step(recorder, 12) == expected
+    assert len(recorder.trace().rates.steps) == 12
 
 
 def test_a_rate_that_does_not_change_takes_one_row(recording):

@@ -200,7 +200,7 @@ class Stretch:
             if group.get("lr") is not rate:
                 same = False
         if not same:
-            self._rates.look(optimizer, step)
+            self._rates.moved(optimizer, step)
             self._seen, self._groups = self._rates.seen_of(optimizer)
         self._passes = 0
         self._step = step + 1

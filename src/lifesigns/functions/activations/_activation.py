@@ -10,11 +10,13 @@ import numpy as np
 
 from lifesigns.functions.activations._facts import (
     FLAT_SHARE,
+    INF,
     Facts,
     Function,
     measure,
     measure_group,
     steepest_of,
+    tails_of,
 )
 from lifesigns.records import Floats
 
@@ -90,6 +92,17 @@ class Activation:
         if self.elementwise and self.derivative is not None:
             return steepest_of(self.derivative)
         return self.facts.max_derivative
+
+    @cached_property
+    def tails(self) -> tuple[float, float]:
+        """Down from where and up from where it is flat; -inf and inf on a side where it is not.
+
+        They are among `facts`, of which a recorded step asks for no more.
+        """
+        if self.elementwise and self.derivative is not None:
+            low, high = tails_of(self.derivative, self.max_derivative)
+            return -INF if low is None else low, INF if high is None else high
+        return self.facts.flat_below, self.facts.flat_above
 
     @property
     def flat_slope(self) -> float:

@@ -108,17 +108,15 @@ def measure(value: Function, derivative: Function) -> Facts:
     with np.errstate(all="ignore"):  # far points overflow on purpose
         f, slope = value(x), derivative(x)
         steepest = steepest_of(derivative)
-        at_ends = (np.abs(derivative(-FAR)), np.abs(derivative(FAR)))
-        gone = GONE * float(np.abs(slope).max())
-        low, high = (bool((at_end < gone).all()) for at_end in at_ends)
+        flat_below, flat_above = tails_of(derivative, steepest)
         return Facts(
             low=-_supremum(lambda v: -value(v)) + 0.0,
             high=_supremum(value),
             max_derivative=steepest,
-            saturates_low=low,
-            saturates_high=high,
-            flat_below=-_flat_from(lambda v: derivative(-v), steepest) if low else -INF,
-            flat_above=_flat_from(derivative, steepest) if high else INF,
+            saturates_low=flat_below is not None,
+            saturates_high=flat_above is not None,
+            flat_below=-INF if flat_below is None else flat_below,
+            flat_above=INF if flat_above is None else flat_above,
             silent_side=_silent_side(x, weights * (f == 0) * (slope == 0)),
             monotone=bool((np.diff(value(GRID)) >= -1e-12).all()),
             mean=round(float(weights @ f), DIGITS) + 0.0,
@@ -129,13 +127,27 @@ def measure(value: Function, derivative: Function) -> Facts:
 
 
 def steepest_of(derivative: Function) -> float:
-    """The supremum of |σ′|: the one fact that a recorded step asks for, in a millisecond.
+    """The supremum of |σ′|: a recorded step asks for it, and for `tails_of`, a millisecond each.
 
     Args:
         derivative: σ′, elementwise on arrays of any shape.
     """
     with np.errstate(all="ignore"):
         return _supremum(lambda v: np.abs(derivative(v)))
+
+
+def tails_of(derivative: Function, steepest: float) -> tuple[float | None, float | None]:
+    """Down from where, and up from where, a function is flat; None on a side where it is not.
+
+    Args:
+        derivative: σ′, elementwise on arrays of any shape.
+        steepest: The supremum of |σ′|.
+    """
+    with np.errstate(all="ignore"):
+        gone = GONE * float(np.abs(derivative(GRID)).max())
+        low, high = (bool((np.abs(derivative(far)) < gone).all()) for far in (-FAR, FAR))
+        below = -_flat_from(lambda v: derivative(-v), steepest) if low else None
+        return below, _flat_from(derivative, steepest) if high else None
 
 
 def measure_group(value: Function, partials: Function, inputs: int) -> Facts:

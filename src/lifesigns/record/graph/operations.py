@@ -125,7 +125,7 @@ def _tails(word: str) -> Number:
     """Where the function of this name in the catalogue is flat."""
 
     def flat(x: Tensor, node: Any) -> Tensor:
-        low, high = ACTIVATIONS[word].facts.flat_below, ACTIVATIONS[word].facts.flat_above
+        low, high = ACTIVATIONS[word].tails
         if math.isinf(high):
             return x <= low
         return x >= high if math.isinf(low) else (x <= low) | (x >= high)

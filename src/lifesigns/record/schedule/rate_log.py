@@ -18,6 +18,8 @@ MOST_GROUPS = 8
 """Groups of one optimizer that are followed; a schedule moves them all alike."""
 MOST_CHANGES = 256
 """Changes of one group that are kept; of more, evenly spaced ones and the latest."""
+_MOST_LATE = 1024
+"""Changes that are set down later, all at once."""
 
 
 class RateLog:
@@ -30,6 +32,7 @@ class RateLog:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[list[Any], int, int]] = {}
         self._lines: list[_Line] = []
+        self._late: list[tuple[int, int, list[float]]] = []
 
     def look(self, optimizer: Optimizer, step: int) -> None:
         """Notes what has changed, right after a step.
@@ -49,6 +52,23 @@ class RateLog:
                 return
         self._note(optimizer, [group.get("lr") for group in groups[:MOST_GROUPS]], step)
 
+    def moved(self, optimizer: Optimizer, step: int) -> None:
+        """The short form of `look`, where a schedule moves the rates at every step.
+
+        Args:
+            optimizer: The one that has stepped; one of its rates is another than before.
+            step: Number of the cycle.
+        """
+        groups = optimizer.param_groups
+        rates: list[Any] = [group.get("lr") for group in groups[:MOST_GROUPS]]
+        if len(self._late) < _MOST_LATE and all(type(rate) is float for rate in rates):
+            _, first, count = self._seen.get(id(optimizer), ((), 0, 0))
+            if len(groups) == count and not math.isnan(self._lines[first].target):
+                self._seen[id(optimizer)] = rates, first, count
+                self._late.append((first, step, rates))
+                return
+        self._note(optimizer, rates, step)
+
     def seen_of(self, optimizer: Optimizer) -> tuple[Sequence[Any], int]:
         """The rates of the first groups as they were seen last, and how many groups there were.
 
@@ -65,6 +85,7 @@ class RateLog:
             optimizers: All that are alive.
             step: Number of the cycle.
         """
+        self._catch_up()
         alive = {id(optimizer) for optimizer in optimizers}
         self._seen = {key: seen for key, seen in self._seen.items() if key in alive}
         for optimizer in optimizers:
@@ -74,6 +95,7 @@ class RateLog:
 
     def curve(self) -> RateCurve:
         """All changes so far, one group after the other."""
+        self._catch_up()
         sizes = [len(line.steps) for line in self._lines]
         return RateCurve(
             steps=np.array([s for line in self._lines for s in line.steps], np.int64),
@@ -82,7 +104,14 @@ class RateLog:
             targets=np.array([line.target for line in self._lines], np.float64),
         )
 
+    def _catch_up(self) -> None:
+        for first, step, rates in self._late:
+            for line, rate in zip(self._lines[first:], rates, strict=False):
+                line.note(step, rate, math.nan)
+        self._late.clear()
+
     def _note(self, optimizer: Optimizer, rates: list[Any], step: int) -> None:
+        self._catch_up()
         with without_modes():
             self._read(optimizer, rates, step)
 
