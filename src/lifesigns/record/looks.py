@@ -49,6 +49,7 @@ from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_edges import torn_edges
 from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.torn_pictures import torn_pictures
+from lifesigns.record.measure.torn_states import may_tear_states, torn_states
 from lifesigns.record.measure.wrapped_levels import wrapped_levels
 
 DATA_LOOKS = 8
@@ -97,6 +98,7 @@ LOOKS = (
         has_several_entries,
     ),
     Look("heads of attention", lambda s: torn_heads(s.walked, s.condensed)),
+    Look("last states", lambda s: torn_states(s.walked, s.condensed), may_tear_states),
     Look(
         "layers that are asked the same",
         lambda s: same_answers(s.walked, s.networks),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import is_output, normalised_dim
 from lifesigns.evidence.softmax import products
-from lifesigns.evidence.thresholds import HALF
+from lifesigns.evidence.thresholds import FITTED, HALF
 from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
@@ -83,9 +83,9 @@ def _finding(stream: Stream, site: Site, *, picked: bool) -> Finding:
     says = "normalises the one share that was picked, which then is always 1"
     says = says if picked else "is over a dimension of length 1: all its weights are 1"
     remedy = _PICKED if picked else _PLACES if is_last else _KEYS
-    poor = stream.course.gain <= HALF
+    poor = stream.course.gain <= (HALF if picked else FITTED)
     return RULE.finding(
-        stream.course.harm(HALF, alarms=picked and poor),
+        stream.course.harm(HALF, alarms=poor),
         f"{site.name} {says}",
         site=site.name,
         step=stream.first.step,
@@ -173,7 +173,7 @@ learns nothing of the task.
 Exactly: in every recorded step the dimension that a softmax normalises, or over which a value is
 divided by its own sum, has length 1 while one that holds places is longer, or was before one of
 them was picked; and the shares are multiplied with other values of the network. It alarms where the
-fit explains less than half of the targets.
+fit leaves a tenth of the targets or more unexplained, of experts where it leaves half.
 """,
     ignore="""
 A single key, as one token of context that all queries read, is legitimate: the last dimension of
@@ -182,7 +182,7 @@ length 1 behind a product is not reported, nor is a sequence that happens to hav
     references=("Vaswani et al. 2017, Attention Is All You Need, section 3.2.1",),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"one": ONE, "half": HALF},
+    thresholds={"one": ONE, "half": HALF, "fitted": FITTED},
     explains=(
         "zero-gradient",
         "vanishing-gradient",

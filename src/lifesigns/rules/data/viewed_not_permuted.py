@@ -33,6 +33,8 @@ RUN_OVER, ACROSS = "run_over_at", "smoother_across"
 """Of as many samples as steps: the recurrent layer that runs along axis 0, and how smooth 1 is."""
 HEADS_AT, HEADS, POSITIONS = "torn_heads_at", "heads", "positions"
 """Of attention: the site whose values are viewed, and the sizes that change places."""
+STATES_AT, STATES, SAMPLES = "torn_states_at", "states", "samples"
+"""Of a recurrent layer: the site whose last states are viewed, and the sizes that change places."""
 PAIRS, TOLD_BY = "torn_pairs", "torn_pairs_by"
 """Of two index vectors: how many pairs they hold, and what tells that they are halves of a list."""
 TOLD = (
@@ -57,7 +59,7 @@ SMOOTHER = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    looks = _by_memory, _of_heads, _of_pairs, _by_sight, _run_over
+    looks = _by_memory, _of_heads, _of_states, _of_pairs, _by_sight, _run_over
     yield from next(filter(None, (look(stream) for look in looks)), [])
 
 
@@ -123,6 +125,32 @@ def _of_heads(stream: Stream) -> list[Finding]:
             why="What lies side by side in memory are the heads of one position. A view that takes "
             "them for positions makes a head of a few neighbouring tokens, cut into pieces: those "
             "further apart never meet, and attention compares pieces that mean different things.",
+        )
+    ]
+
+
+def _of_states(stream: Stream) -> list[Finding]:
+    """The last states of a recurrent layer are joined by a view."""
+    viewed = _viewed(stream, STATES_AT)
+    if not viewed:
+        return []
+    first, site, loss = viewed[0]
+    states, samples = (int(loss.details[of]) for of in (STATES, SAMPLES))
+    return [
+        RULE.finding(
+            Severity.WARNING,
+            f"a view of the last states of {site.name} exchanges the sizes of states and samples, "
+            "and not their axes: samples are mixed",
+            site=site.name,
+            step=first.step,
+            measured=f"{states} states of {samples} samples were viewed as {samples} rows of "
+            f"{states} states, in {counted(len(viewed), 'recorded step')}{stream.course.remark}",
+            expected=_EXPECTED,
+            certainty="exact: the sizes before and behind the view",
+            causes=("wrong_shape", "other"),
+            remedies=(_STATES,),
+            evidence={"steps": len(viewed), "states": states},
+            why=_MIXED_STATES,
         )
     ]
 
@@ -212,6 +240,11 @@ _MIXED = (
     "output belongs to all of them. The labels are those of one sample each, which its output "
     "hardly knows."
 )
+_MIXED_STATES = (
+    "Memory holds the forward states of all samples, and then the backward ones. A row of the view "
+    "is made of states of neighbouring samples of one direction, and goes with the label of "
+    "another."
+)
 _EXPECTED = "`permute` or `transpose`, which keep together what belongs together"
 
 
@@ -228,6 +261,10 @@ _PERMUTE = Remedy(
 _TIME_FIRST = Remedy(
     "Exchange the axes of samples and time, or let the layer take the samples first.",
     "x = x.permute(1, 0, 2)  # or nn.GRU(..., batch_first=True) and no view",
+)
+_STATES = Remedy(
+    "Let the samples lead before the states are joined.",
+    "h = h.transpose(0, 1).reshape(len(x), -1)  # or torch.cat((h[-2], h[-1]), dim=-1)",
 )
 _PAIRS = Remedy(
     "Transpose the list of pairs, in place of a view or a reshape.",
@@ -271,6 +308,12 @@ def _heads(steps: int) -> Trace:
     return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
 
 
+def _states(steps: int) -> Trace:
+    known = _example(0)
+    marked = example.marked(known, {STATES_AT: 0.0, STATES: 2.0, SAMPLES: 64.0})
+    return replace(known, snapshots=(*known.snapshots[: 4 - steps], *marked.snapshots[-steps:]))
+
+
 def _edges(told_by: float, steps: int = 4) -> Trace:
     known = _example(0)
     marked = example.marked(known, {PAIRS: 90.0, TOLD_BY: told_by})
@@ -288,8 +331,9 @@ RULE = Rule(
 Signals of (batch, time, channel), or images of (batch, row, column, channel), that are to go into a
 convolution: `x.view(b, c, t)` or `x.reshape(b, c, h, w)` has the right sizes, raises no error, and
 what is learned of it is little, or by heart. Or heads of attention, `q.view(b, heads, t, d)` or
-`q.view(b * heads, t, d)` of a layer's (b, t, heads · d). Or the edges of a graph, (E, 2), that are
-reshaped to `edge_index`, (2, E).
+`q.view(b * heads, t, d)` of a layer's (b, t, heads · d). Or the last states of a recurrent layer of
+two directions or several levels, (states, batch, unit), joined by `h.view(batch, -1)`. Or the edges
+of a graph, (E, 2), that are reshaped to `edge_index`, (2, E).
 """,
     evidence="""
 What the first convolution or linear layer keeps of its input is the very memory of the batch that
@@ -297,7 +341,8 @@ the network is given, in the same order, and its sizes are those of the batch in
 Where the memory is NumPy's, the numbers are compared. In two recorded steps, the last among them.
 Of a view before the loop the pictures tell: in all recorded steps neighbours, both in a row and in
 a column, differ by less than seven tenths if the memory is read with the channels last. Of heads,
-the sizes before and behind the views of queries and keys, or of what attention gives. Where there
+the sizes before and behind the views of queries and keys, or of what attention gives; of last
+states, those before and behind the view. Where there
 are as many samples as steps, a recurrent layer that takes time first is given the batch as it is:
 neighbours along its second axis are the more alike ones, by as much. Of edges, two index vectors
 that are halves of one memory with rows of two numbers; where they are copies, that all edges have
@@ -306,11 +351,10 @@ their counterparts, or are sorted, if the halves are read two by two, and not as
     ignore="""
 Exchanged axes have other strides, or are a copy in another order. A view that flattens, cuts
 patches out of whole rows, joins frames with the batch or adds an axis of 1 keeps the order of the
-sizes, and two axes of one length, as of as many heads as positions, cannot be told apart: all of
-these are not reported. Grey
-pictures with three equal channels do not tell what was done to them before the loop; stripes that
-repeat after as many pixels as there are channels may look torn. Edges of a directed graph in no
-order, that were copied after the view, do not tell.
+sizes, and two axes of one length, as of as many heads as positions or states as samples, cannot be
+told apart: all of these are not reported. Grey pictures with three equal channels do not tell what
+was done to them before the loop; stripes that repeat after as many pixels as there are channels may
+look torn. Edges of a directed graph in no order, that were copied after the view, do not tell.
 """,
     references=(
         "PyTorch, `torch.Tensor.view` and `torch.permute`",
@@ -332,6 +376,8 @@ order, that were copied after the view, do not tell.
         Case("a layer that runs over the samples", lambda: _run(0.4), Severity.WARNING),
         Case("near miss: neither axis is smooth", lambda: _run(1.0), None),
         Case("heads that are cut from memory", lambda: _heads(2), Severity.WARNING),
+        Case("last states that are viewed", lambda: _states(2), Severity.WARNING),
+        Case("near miss: states in one step", lambda: _states(1), None),
         Case("halves of a list of edges", lambda: _edges(0), Severity.WARNING),
         Case("an undirected graph, if read by twos", lambda: _edges(1), Severity.WARNING),
         Case("sorted edges, if read by twos", lambda: _edges(2), Severity.WARNING),
