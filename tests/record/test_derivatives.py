@@ -84,3 +84,38 @@ def test_an_adversarial_example_is_no_derivative_of_the_network():
         (loss + nn.functional.mse_loss(model(x + 0.1 * away), y)).backward()
 
     assert "derivatives_left_out" not in snapshot(step, model).loss.details
+
+
+def penalised(model, added, *, looked_at=None, create_graph=False):
+    """A critic's loss, with what a slope of another of its calls makes."""
+
+    def step():
+        x = torch.linspace(0, 2, 64).unsqueeze(1)
+        mix = (x + 0.5).requires_grad_()
+        slope = grad((looked_at or model)(mix), mix, create_graph=create_graph)
+        (model(x).mean() - model(x + 1).mean() + added(slope)).backward()
+
+    return snapshot(step, model).loss.details
+
+
+def penalty(slope):
+    return 10 * (slope.norm(2, dim=1) - 1).square().mean()
+
+
+def test_a_penalty_on_a_slope_without_a_graph_is_a_number():
+    found = penalised(net(), penalty)
+
+    assert (found["derivatives_left_out"], found["derivatives_beside"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"create_graph": True},
+        {"added": lambda slope: torch.zeros((), requires_grad=True) * 2},
+        {"looked_at": nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))},
+    ],
+    ids=["with a graph", "nothing without one is added", "of another network"],
+)
+def test_other_slopes_are_no_number_beside_the_loss(other):
+    assert "derivatives_beside" not in penalised(net(), **{"added": penalty, **other})

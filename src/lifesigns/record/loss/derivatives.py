@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.graph.module_calls import Forward
-from lifesigns.record.graph.walk import Walk, saved, short_name
+from lifesigns.record.graph.walk import Walk, saved, short_name, walk
 from lifesigns.record.loss.derived_twice import DerivedTwice
 from lifesigns.record.loss.sources import PARTS
+from lifesigns.record.loss.summands import parts_of
 from lifesigns.record.measure.reduce import Pack
 
 MOST = 64
@@ -37,6 +38,8 @@ class _Taken(NamedTuple):
     outputs: tuple[Tensor, ...]
     inputs: tuple[Tensor, ...]
     results: tuple[Tensor, ...]
+    weights: frozenset[int]
+    """The parameters behind what was derived, by identity; none where the results have a graph."""
 
 
 class _Table(NamedTuple):
@@ -53,6 +56,8 @@ class PendingDerivatives(NamedTuple):
     number: int
     entered: bool
     """Whether the loss is known to be computed with their values."""
+    beside: bool
+    """Whether what was derived is not in the loss either, which has a number added to it."""
     tables: tuple[tuple[int, tuple[int, ...], int], ...]
     """Slot and shape of each table, and how many others it has."""
 
@@ -65,7 +70,11 @@ class PendingDerivatives(NamedTuple):
         entered = self.entered or any(
             _explains(arrays[slot].reshape(shape), others) for slot, shape, others in self.tables
         )
-        return {"derivatives_left_out": float(self.number), "derivatives_entered": float(entered)}
+        return {
+            "derivatives_left_out": float(self.number),
+            "derivatives_entered": float(entered),
+            **({"derivatives_beside": 1.0} if self.beside else {}),
+        }
 
 
 class LeftOut(NamedTuple):
@@ -76,6 +85,8 @@ class LeftOut(NamedTuple):
     """Whether the loss is known to be computed with their values."""
     tables: tuple[_Table, ...]
     """What tells it otherwise."""
+    beside: bool = False
+    """Whether what was derived is not in the loss either, which has a number added to it."""
 
     def wait(self, pack: Pack) -> PendingDerivatives:
         """Keeps the numbers for the copy.
@@ -84,7 +95,7 @@ class LeftOut(NamedTuple):
             pack: Where they wait for it.
         """
         tables = ((pack.add(t.numbers.reshape(-1)), t.numbers.shape, t.others) for t in self.tables)
-        return PendingDerivatives(self.number, self.entered, tuple(tables))
+        return PendingDerivatives(self.number, self.entered, self.beside, tuple(tables))
 
 
 class Derivatives:
@@ -111,7 +122,8 @@ class Derivatives:
             small = [o.detach() for o in call.outputs if o.numel() <= MOST_ELEMENTS]
             given = [x.detach() for x in call.inputs if x.numel() <= MOST_ELEMENTS]
             values = (tuple(small), tuple(given), tuple(r.detach() for r in known))
-            self._taken.append(_Taken(of, made, *values))
+            weights = frozenset[int]() if made else frozenset(map(id, walk(call.outputs).leaves))
+            self._taken.append(_Taken(of, made, *values, weights))
 
     def forget(self) -> None:
         """The step is over."""
@@ -140,12 +152,37 @@ class Derivatives:
                 left.append(taken)
                 reached |= taken.made
         if not left:
-            return None
+            beside = _beside(walked, self._taken)
+            return LeftOut(beside, False, (), True) if beside else None
         outputs = [call.prediction for call in forward.calls if call.prediction is not None]
         derived = frozenset[int]().union(*(taken.of for taken in left))
         values = [p.value for p in outputs if p.node in derived and not p.is_overwritten]
         entered = _has_saved(walked, left)
         return LeftOut(len(left), entered, () if entered else tuple(_tables(walked, left, values)))
+
+
+def _beside(walked: Walk, taken: Iterable[_Taken]) -> int:
+    """How many derivatives of what these weights make have no graph, if a number is added.
+
+    As in a penalty on the slope of a critic, which was called once more for it.
+    """
+    weights = {id(leaf) for leaf in walked.leaves if isinstance(leaf, nn.Parameter)}
+    found = [one for one in taken if one.of and not weights.isdisjoint(one.weights)]
+    return len(found) if found and _adds_a_number(walked) else 0
+
+
+def _adds_a_number(walked: Walk) -> bool:
+    """Whether a sum at the root of a loss has a summand without a graph."""
+    waiting = [(root, 1.0) for root in walked.roots]
+    while waiting:
+        index, factor = waiting.pop()
+        below = parts_of(walked, index, factor) if index >= 0 else None
+        if below is None or walked.names[index] in ("Mean", "Sum"):
+            continue
+        if walked.names[index] in ("Add", "Sub", "Rsub") and None in walked.inputs[index]:
+            return True
+        waiting += below
+    return False
 
 
 def _numbers(output: Tensor) -> Iterable[int]:

@@ -13,6 +13,8 @@ from lifesigns.rules._rule import Case, Rule
 
 LEFT, ENTERED = "derivatives_left_out", "derivatives_entered"
 """Details of a loss: derivatives that have no part in its graph; whether their values are in it."""
+BESIDE = "derivatives_beside"
+"""Whether what was derived is not in the loss either, which has a number added to it."""
 SHARE = Threshold(1.0, "share of the recorded steps in which it is so", "all of them: exact")
 
 
@@ -25,16 +27,16 @@ def check(stream: Stream) -> Iterable[Finding]:
     count = int(marked[-1].details[LEFT])
     entered = sum(bool(loss.details[ENTERED]) for loss in marked)
     harm, long = stream.course.harm(HALF), stream.course.steps >= ENOUGH_STEPS
+    beside = all(loss.details.get(BESIDE) for loss in marked)
     known = f"; its values are in the loss in {entered} of them" if entered else ""
     yield RULE.finding(
-        Severity.WARNING if harm is Severity.NOTE and entered and long else harm,
+        Severity.WARNING if harm is Severity.NOTE and (entered or beside) and long else harm,
         f"{counted(count, 'derivative')} of the network by its input "
         + ("has" if count == 1 else "have")
         + " no part in the gradient",
         step=stream.first.step,
-        measured="torch.autograd.grad derived what the loss is computed from, and the graph of the "
-        f"loss holds nothing of the result, in {counted(len(marked), 'recorded step')}{known}"
-        f"{stream.course.remark}",
+        measured=f"{_BESIDE if beside else _IN_IT}, in {counted(len(marked), 'recorded step')}"
+        f"{known}{stream.course.remark}",
         expected="a derivative with a graph of its own, through which the weights are trained",
         certainty="exact for the graph",
         causes=("frozen", "wrong_loss", "other"),
@@ -43,6 +45,14 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
 
 
+_IN_IT = (
+    "torch.autograd.grad derived what the loss is computed from, and the graph of the loss holds "
+    "nothing of the result"
+)
+_BESIDE = (
+    "torch.autograd.grad derived what the network that this loss trains made, the result has no "
+    "graph, and to the loss a number is added that has none"
+)
 _CREATE = Remedy(
     "A derivative in the loss needs a graph of its own.",
     "slope, = torch.autograd.grad(u, t, torch.ones_like(u), create_graph=True)",
@@ -55,8 +65,15 @@ _KEEP = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(left: int, *, entered: bool = False, losses: Sequence[float] = example.FLAT) -> Trace:
+def _example(
+    left: int,
+    *,
+    entered: bool = False,
+    beside: bool = False,
+    losses: Sequence[float] = example.FLAT,
+) -> Trace:
     marks = {LEFT: float(left), ENTERED: float(entered)} if left else {}
+    marks |= {BESIDE: 1.0} if beside else {}
     return example.marked(example.regression(losses, update=1e-3), marks)
 
 
@@ -70,13 +87,16 @@ RULE = Rule(
     sees="""
 The residual of a differential equation, `u_t + k * u`, whose derivative was taken without
 `create_graph=True`, or detached: the network itself is still in it, so the loss has a graph and
-falls, perhaps far, or runs away.
+falls, perhaps far, or runs away. Or the penalty on the slope of a critic (WGAN-GP), which then
+holds nothing back.
 """,
     evidence="""
 Each call of `torch.autograd.grad` by data in a recorded step, and the graph of the loss that
 follows: it holds what was derived, and no operation of the result. Whether the values of the result
 are in the loss is known where an operation has kept their memory, or a residual is exactly a sum of
-multiples of them, the output and the input, and is not without them.
+multiples of them, the output and the input, and is not without them. Where what was derived is not
+in the loss, as of a critic that is called once more for a penalty: that its weights are those the
+loss trains, that the result has no graph, and that a number without one is added to the loss.
 """,
     ignore="""
 A derivative that is only looked at, a saliency or a slope to print, is a note unless nothing is
@@ -98,6 +118,11 @@ learned. Derivatives of a loss, as for adversarial examples, are not counted.
         Case(
             "two in the loss, which falls",
             lambda: _example(2, entered=True, losses=example.FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "a penalty on the slope of a critic",
+            lambda: _example(1, beside=True, losses=example.FALLING),
             Severity.WARNING,
         ),
         Case(
