@@ -279,3 +279,46 @@ def couplings_of_one_mask(fixed=False):
     with torch.no_grad():
         z, volume = model(x[1000:])
         return (0.5 * z.square().sum(1) - volume).mean() + 1.8379
+
+
+class ScaledFlow(nn.Module):
+    """Four couplings that begin as the identity, for their last layers are zero."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scales = nn.ParameterList(torch.full((1,), scale) for _ in range(4))
+        self.parts = nn.ModuleList(
+            nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 2)) for _ in range(4)
+        )
+        for part in self.parts:
+            nn.init.zeros_(part[-1].weight)
+            nn.init.zeros_(part[-1].bias)
+
+    def forward(self, x):
+        volume = 0
+        for part, scale in zip(self.parts, self.scales, strict=True):
+            kept, moved = x.chunk(2, 1)
+            log_scale, shift = part(kept).chunk(2, 1)
+            log_scale = log_scale.tanh() * scale
+            x = torch.cat([moved * log_scale.exp() + shift, kept], 1)
+            volume = volume + log_scale.squeeze(1)
+        return x, volume
+
+
+@faulty("negative log likelihood", at_most=2.0, causes=("bad_init", "frozen"))
+def couplings_scaled_by_nothing(fixed=False):
+    """The scale of each coupling begins at zero, and so does the layer it is multiplied with:
+    neither has a gradient, and the flow can only shift."""
+    spread = 0.1 + 2 * torch.rand(1200, 1).square()
+    x = torch.cat([spread, spread * torch.randn(1200, 1)], 1)
+    model = ScaledFlow(1.0 if fixed else 0.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for xb, _ in minibatches(x[:1000], x[:1000], 100, 400):
+        z, volume = model(xb)
+        loss = (0.5 * z.square().sum(1) - volume).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        z, volume = model(x[1000:])
+        return (0.5 * z.square().sum(1) - volume).mean() + 1.8379

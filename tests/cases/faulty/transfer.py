@@ -147,3 +147,43 @@ def groups_without_the_output_layer(fixed=False):
         groups.append(head)
     fit(model, torch.optim.Adam(groups), x, y, 400)
     return accuracy(model, *held_out)
+
+
+class Adapted(nn.Module):
+    """A frozen layer and two thin matrices, which evaluation merges into it."""
+
+    def __init__(self, layer, *, takes_out):
+        super().__init__()
+        self.layer, self.takes_out, self.merged = layer.requires_grad_(False), takes_out, False
+        self.down = nn.Parameter(0.1 * torch.randn(4, layer.in_features))
+        self.up = nn.Parameter(torch.zeros(layer.out_features, 4))
+
+    def train(self, mode=True):
+        if mode == self.merged:
+            if not mode:
+                self.layer.weight.data += 2 * (self.up @ self.down).detach()
+            elif self.takes_out:
+                self.layer.weight.data -= 2 * (self.up @ self.down).detach()
+            self.merged = not mode
+        return super().train(mode)
+
+    def forward(self, x):
+        y = self.layer(x)
+        return y if self.merged else y + 2 * x @ self.down.T @ self.up.T
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("other",))
+def adapter_merged_at_each_evaluation(fixed=False):
+    """Two adapters are merged into their frozen layers by `eval()`, and `train()` does not take
+    them out again: each evaluation adds them once more."""
+    (x, y), (held_out, truth) = split(*digits())
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
+    model.append(nn.Linear(64, 10))
+    fit(model, torch.optim.Adam(model.parameters(), 3e-3), x, y, 200)
+    for i in (0, 2):
+        model[i] = Adapted(model[i], takes_out=fixed)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 3e-3)
+    for _ in range(40):
+        fit(model, optimizer, x, (y + 1) % 10, 10)
+        result = accuracy(model, held_out, (truth + 1) % 10)
+    return result

@@ -174,6 +174,7 @@ with a symmetric layer gets a note if it fits its targets, or if the units came 
         "dead-from-birth",
         "dead-units",
         "zero-gradient",
+        "zero-times-zero",
         "vanishing-gradient",
         "constant-output",
         "loss-flat",
