@@ -30,6 +30,7 @@ from lifesigns.record.loss.inverted_mask import inverted_mask
 from lifesigns.record.loss.last_inputs import compares_numbers, last_inputs
 from lifesigns.record.loss.log_scales import may_scale
 from lifesigns.record.loss.masked_entries import masked_entries
+from lifesigns.record.loss.moves_along import may_move_along, moves_along
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
@@ -116,6 +117,7 @@ LOOKS = (
         lambda s: told_in_place(s.pack, s.walked, s.condensed, s.ends.prediction),
         compares_numbers,
     ),
+    Look("targets that move along", lambda s: moves_along(s.walked), may_move_along),
     Look("returns", lambda s: weights_of_rows(s.pack, s.walked, s.ends.batch), may_weigh_rows),
     Look(
         "columns",

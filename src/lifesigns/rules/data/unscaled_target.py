@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,11 @@ DEVIATION = Threshold(
     0.1, "deviation of the outputs over that of the targets", "arithmetic: 1 % of the variance"
 )
 
+MADE = Threshold(
+    10.0,
+    "times the size of the first targets",
+    "arithmetic: what grows so is made by the run itself",
+)
 SWAMPED = Threshold(0.9, "share of a sum that leaves nothing to its other terms", CALIBRATED)
 
 
@@ -35,9 +41,15 @@ def check(stream: Stream) -> Iterable[Finding]:
 
 
 def _is_raw(readings: Sequence[LossReading]) -> bool:
-    """Whether these targets are of another order of magnitude than the first outputs."""
+    """Whether these targets are of another order of magnitude than the first outputs.
+
+    Targets that begin small and grow are no data: what the network makes itself runs away.
+    """
     targets, output = targets_of(readings), readings[0].prediction
     if not targets or readings[-1].kind not in REGRESSIONS or output is None:
+        return False
+    first = targets_of(readings[:1])
+    if first is not None and targets.rms > MADE * first.rms:
         return False
     return targets.rms / max(output.rms, 1.0) > RAW_TARGET
 
@@ -163,6 +175,12 @@ def _sum(end: float, beside: float) -> Trace:
     return example.trace(*shots, losses=[loss.value] * 200)
 
 
+def _growing() -> Trace:
+    """Targets that are 1 at first, and 300 in the end."""
+    small, large = _example([9e4] * 200, scale=1), _example([9e4] * 200)
+    return replace(large, snapshots=(*small.snapshots[:1], *large.snapshots[1:]))
+
+
 RULE = Rule(
     code="DAT004",
     name="unscaled-target",
@@ -197,6 +215,7 @@ follow them, as those of a critic, are never reached.
     check=check,
     thresholds={
         "ratio": RAW_TARGET,
+        "made": MADE,
         "deviation": DEVIATION,
         "correlation": RANKS,
         "swamped": SWAMPED,
@@ -255,6 +274,7 @@ follow them, as those of a critic, are never reached.
             Severity.WARNING,
         ),
         Case("near miss: both terms are learned", lambda: _sum(end=0.5, beside=0.5), None),
+        Case("near miss: targets that the run makes itself", lambda: _growing(), None),
         Case("no regression", lambda: _example([9e4] * 200, "binary_cross_entropy"), None),
         Case("readings missing: no targets", lambda: example.unread(_example([9e4] * 200)), None),
     ),
