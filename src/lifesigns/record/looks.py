@@ -39,6 +39,7 @@ from lifesigns.record.loss.told_in_place import told_in_place
 from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.blended_labels import blended_labels
+from lifesigns.record.measure.coarse_weights import coarse_weights
 from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.read_columns import has_several_entries, read_columns
 from lifesigns.record.measure.reduce import Pack
@@ -139,6 +140,7 @@ LOOKS = (
 
 OF_DATA = (
     Look("tails of the inputs", lambda s: tails(s.pack, s.walked)),
+    Look("levels of weights", lambda s: coarse_weights(s.pack, s.walked)),
     Look("torn pictures", lambda s: torn_pictures(s.pack, s.walked, s.condensed.site_of_node)),
     Look("axes of signals", lambda s: run_over(s.pack, s.walked, s.condensed, s.ends.batch)),
     Look("what a mask leaves", lambda s: inverted_mask(s.pack, s.walked, s.ends.prediction)),
