@@ -17,7 +17,7 @@ from lifesigns.remedies._sites import call_of
 from lifesigns.remedies._torch_names import module_name
 from lifesigns.remedies.testing import case, site
 
-LAST = -1
+LAST, PLACES = -1, -2
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[SoftmaxDim]:
         units = each.unit_dim % max(len(each.shape), 1)
         if normalised_dim(each) != units:
             yield SoftmaxDim(each, LAST if units == len(each.shape) - 1 else units)
+        elif len(each.shape) > 2 and each.shape[units:] == (1,):  # one score for each place
+            yield SoftmaxDim(each, PLACES)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -67,6 +69,20 @@ for step in range(20):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+"""
+_POOL = """
+class Pool(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.score, self.head = nn.Linear(2, 1), nn.Linear(2, 1)
+
+    def forward(self, x):
+        places = x.reshape(len(x), 2, 2)
+        weights = F.softmax(self.score(places), dim={})
+        return self.head((weights * places).sum(1))
+
+
+model = Pool()
 """
 _OUTSIDE = SoftmaxDim(site(":log_softmax#0", Kind.SOFTMAX))
 
@@ -102,6 +118,14 @@ MANUAL = Manual(
             "torch.log_softmax(model(x), dim=-1)",
         ),
         _case("a method", "model(x).log_softmax(0)", "model(x).log_softmax(-1)"),
+        case(
+            "over the places, each of which has one score",
+            SoftmaxDim(site(":softmax#0", Kind.SOFTMAX), PLACES),
+            "model",
+            _POOL.format("-1"),
+            _POOL.format("-2"),
+            loop=_LOOP.format("model(x)").replace("F.nll_loss", "F.mse_loss"),
+        ),
         case(
             "refused: two calls, and either could be meant",
             SoftmaxDim(site("deep:log_softmax#3", Kind.SOFTMAX)),

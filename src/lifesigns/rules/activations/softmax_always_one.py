@@ -108,6 +108,7 @@ _KEYS = Remedy(
 _PLACES = Remedy(
     "Normalise over the places, not over the one score that each of them has.",
     "weights = score(x).softmax(dim=1)  # [batch, places, 1]",
+    edit="softmax-dim",
 )
 _PICKED = Remedy(
     "Normalise over all, and leave the share of the one that is picked as it is.",
