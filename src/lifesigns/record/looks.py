@@ -39,6 +39,7 @@ from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.blended_labels import blended_labels
 from lifesigns.record.measure.dealt_out import dealt_out
+from lifesigns.record.measure.missing_codes import missing_codes
 from lifesigns.record.measure.read_columns import has_several_entries, read_columns
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
@@ -135,6 +136,7 @@ LOOKS = (
 
 OF_DATA = (
     Look("tails of the inputs", lambda s: tails(s.pack, s.walked)),
+    Look("codes among the inputs", lambda s: missing_codes(s.pack, s.walked, s.ends.batch)),
     Look("torn pictures", lambda s: torn_pictures(s.pack, s.walked, s.condensed.site_of_node)),
     Look("axes of signals", lambda s: run_over(s.pack, s.walked, s.condensed, s.ends.batch)),
     Look("what a mask leaves", lambda s: inverted_mask(s.pack, s.walked, s.ends.prediction)),
