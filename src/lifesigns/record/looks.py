@@ -34,6 +34,7 @@ from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
 from lifesigns.record.loss.shifted_twice import shifted_twice
+from lifesigns.record.loss.taken_level import taken_level
 from lifesigns.record.loss.told_in_place import told_in_place
 from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
@@ -145,6 +146,11 @@ OF_DATA = (
         lambda s: wrapped_levels(s.pack, s.walked, s.condensed.site_of_node),
     ),
     Look("scales of rows", lambda s: row_scales(s.pack, s.walked)),
+    Look(
+        "levels of the rows",
+        lambda s: taken_level(s.pack, s.walked, s.condensed, s.ends.batch, s.ends.prediction),
+        compares_numbers,
+    ),
     Look("integers as masks", lambda s: integer_masks(s.pack, s.walked)),
     Look("hidden words", lambda s: hidden_words(s.pack, s.walked)),
     Look("places of targets", lambda s: shifted_twice(s.pack, s.walked)),
