@@ -21,6 +21,7 @@ from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.bootstrapped import may_bootstrap, own_answers
 from lifesigns.record.loss.cancelled import cancelled, may_cancel
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.cut_circle import cut_circle
 from lifesigns.record.loss.degrees import degrees
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
 from lifesigns.record.loss.first_nodes import first_nodes
@@ -109,6 +110,11 @@ LOOKS = (
     Look(
         "the last inputs",
         lambda s: last_inputs(s.pack, s.walked, s.ends.batch, s.ends.prediction),
+        compares_numbers,
+    ),
+    Look(
+        "targets on a circle",
+        lambda s: cut_circle(s.pack, s.walked, s.ends.batch, s.ends.prediction),
         compares_numbers,
     ),
     Look(
