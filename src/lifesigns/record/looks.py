@@ -21,6 +21,7 @@ from lifesigns.record.graph.walk import Walk
 from lifesigns.record.loss.bootstrapped import may_bootstrap, own_answers
 from lifesigns.record.loss.cancelled import cancelled, may_cancel
 from lifesigns.record.loss.comparison import PendingMarks
+from lifesigns.record.loss.cut_circle import cut_circle
 from lifesigns.record.loss.degrees import degrees
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
 from lifesigns.record.loss.first_nodes import first_nodes
@@ -35,12 +36,14 @@ from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
 from lifesigns.record.loss.shifted_twice import shifted_twice
+from lifesigns.record.loss.taken_level import taken_level
 from lifesigns.record.loss.told_in_place import told_in_place
 from lifesigns.record.loss.unread_answers import UnreadAnswers
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.blended_labels import blended_labels
 from lifesigns.record.measure.coarse_weights import coarse_weights
 from lifesigns.record.measure.dealt_out import dealt_out
+from lifesigns.record.measure.missing_codes import missing_codes
 from lifesigns.record.measure.read_columns import has_several_entries, read_columns
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
@@ -114,6 +117,11 @@ LOOKS = (
         compares_numbers,
     ),
     Look(
+        "targets on a circle",
+        lambda s: cut_circle(s.pack, s.walked, s.ends.batch, s.ends.prediction),
+        compares_numbers,
+    ),
+    Look(
         "targets in sequences",
         lambda s: told_in_place(s.pack, s.walked, s.condensed, s.ends.prediction),
         compares_numbers,
@@ -141,6 +149,7 @@ LOOKS = (
 OF_DATA = (
     Look("tails of the inputs", lambda s: tails(s.pack, s.walked)),
     Look("levels of weights", lambda s: coarse_weights(s.pack, s.walked)),
+    Look("codes among the inputs", lambda s: missing_codes(s.pack, s.walked, s.ends.batch)),
     Look("torn pictures", lambda s: torn_pictures(s.pack, s.walked, s.condensed.site_of_node)),
     Look("axes of signals", lambda s: run_over(s.pack, s.walked, s.condensed, s.ends.batch)),
     Look("what a mask leaves", lambda s: inverted_mask(s.pack, s.walked, s.ends.prediction)),
@@ -149,6 +158,11 @@ OF_DATA = (
         lambda s: wrapped_levels(s.pack, s.walked, s.condensed.site_of_node),
     ),
     Look("scales of rows", lambda s: row_scales(s.pack, s.walked)),
+    Look(
+        "levels of the rows",
+        lambda s: taken_level(s.pack, s.walked, s.condensed, s.ends.batch, s.ends.prediction),
+        compares_numbers,
+    ),
     Look("integers as masks", lambda s: integer_masks(s.pack, s.walked)),
     Look("hidden words", lambda s: hidden_words(s.pack, s.walked)),
     Look("places of targets", lambda s: shifted_twice(s.pack, s.walked)),

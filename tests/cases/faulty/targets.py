@@ -283,3 +283,22 @@ def windows_never_divided_by_their_scale(fixed=False):
     model.eval()
     with torch.no_grad():
         return missed(x[1200:], y[1200:]).item()
+
+
+@faulty("cosine of the angle to the true wind", at_least=0.97, causes=("wrong_loss", "other"))
+def north_is_0_and_360(fixed=False):
+    """The direction of the wind as one number, which begins anew in the north."""
+    wind = 2 * torch.pi * torch.rand(1500, 1)
+    taps = 2 * torch.pi * torch.arange(8) / 8
+    x = (wind - taps).cos() + 0.15 * torch.randn(1500, 8)
+    y = torch.cat([wind.sin(), wind.cos()], 1) if fixed else (wind - torch.pi) / torch.pi
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, y.shape[1]))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for xb, yb in minibatches(x[300:], y[300:], 64, 500):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        told = model(x[:300])
+    angle = torch.atan2(*told.T) if fixed else torch.pi * (told[:, 0] + 1)
+    return (angle - wind[:300, 0]).cos().mean().item()
