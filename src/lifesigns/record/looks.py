@@ -44,6 +44,7 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.same_states import may_compare_states, same_states
+from lifesigns.record.measure.sorted_twice import has_orders, sorted_twice
 from lifesigns.record.measure.standing_copies import StandingCopies
 from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_edges import torn_edges
@@ -151,6 +152,11 @@ OF_DATA = (
     Look("minima behind masks", lambda s: masked_entries(s.pack, s.walked)),
     Look("ends of edges", lambda s: first_nodes(s.pack, s.walked)),
     Look("weights of edges", lambda s: degrees(s.pack, s.walked)),
+    Look(
+        "orders of rows",
+        lambda s: sorted_twice(s.pack, s.walked, s.ends.batch),
+        has_orders,
+    ),
     Look(
         "fields of one table",
         lambda s: shared_rows(s.pack, s.walked, s.ends.batch),
