@@ -30,6 +30,7 @@ from lifesigns.record.loss.inverted_mask import inverted_mask
 from lifesigns.record.loss.last_inputs import compares_numbers, last_inputs
 from lifesigns.record.loss.log_scales import may_scale
 from lifesigns.record.loss.masked_entries import masked_entries
+from lifesigns.record.loss.paired_rows import may_compare_rows, paired_rows
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
@@ -131,6 +132,7 @@ LOOKS = (
         lambda s: own_answers(s.pack, s.walked, s.networks, s.hooks),
         may_bootstrap,
     ),
+    Look("pairs of rows", lambda s: paired_rows(s.pack, s.walked), may_compare_rows),
 )
 """In each recorded pass."""
 
