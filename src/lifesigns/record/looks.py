@@ -51,6 +51,7 @@ from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_edges import torn_edges
 from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.torn_pictures import torn_pictures
+from lifesigns.record.measure.turned_heads import has_constants, turned_heads
 from lifesigns.record.measure.wrapped_levels import wrapped_levels
 
 DATA_LOOKS = 8
@@ -159,6 +160,7 @@ OF_DATA = (
         lambda s: sorted_twice(s.pack, s.walked, s.ends.batch),
         has_orders,
     ),
+    Look("angles of heads", lambda s: turned_heads(s.pack, s.walked), has_constants),
     Look(
         "fields of one table",
         lambda s: shared_rows(s.pack, s.walked, s.ends.batch),
