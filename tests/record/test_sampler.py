@@ -88,7 +88,7 @@ def test_a_cycle_that_was_asked_for_later_has_to_be_affordable():
 
     sampler.ask()
     assert not sampler.due(70, cost(10.0, 0.1), 0.05)
-    sampler.ask(surely=True)
+    sampler.ask(surely=1)
     assert sampler.due(71, cost(10.0, 0.1), 0.05)
 
 

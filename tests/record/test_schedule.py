@@ -109,3 +109,19 @@ def test_the_cost_is_told_apart_by_what_it_was_spent_on(network, batch, recordin
     assert min(cost.first_steps, cost.idle_steps, cost.recordings) > 0
     parts = cost.first_steps + cost.idle_steps + cost.recordings
     assert abs(parts - cost.watching) < 1e-9
+
+
+def test_a_further_optimizer_of_the_same_network_begins_with_recorded_cycles():
+    model = nn.Linear(2, 1)
+    recorder = Recorder(model, budget=1e-9)
+    recorder.start()
+    for rate in (0.1, 0.01, 0.001, 1e-4, 1e-5):
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+        for _ in range(50):
+            optimizer.zero_grad()
+            model(torch.ones(3, 2)).square().mean().backward()
+            optimizer.step()
+    recorder.stop()
+    steps = {shot.step for shot in recorder.trace().snapshots}
+    assert {51, 52, 101, 102, 151, 152} <= steps
+    assert not {201, 202} & steps

@@ -212,7 +212,7 @@ class AroundBackward:
     def _settle_loads(self) -> None:
         self._loaded.settle()
         if self._loaded.is_unfound:
-            self._cycles.ask(surely=True)
+            self._cycles.ask(surely=1)
 
     def _before_nested(self, tensors: Any, gradients: Any) -> None:
         if not (self._thread.is_here or self._thread.is_only_one_inside):

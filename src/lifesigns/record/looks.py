@@ -32,6 +32,7 @@ from lifesigns.record.loss.last_inputs import compares_numbers, last_inputs
 from lifesigns.record.loss.log_scales import may_scale
 from lifesigns.record.loss.masked_entries import masked_entries
 from lifesigns.record.loss.moves_along import may_move_along, moves_along
+from lifesigns.record.loss.paired_rows import may_compare_rows, paired_rows
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
 from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
@@ -49,12 +50,14 @@ from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.same_states import may_compare_states, same_states
+from lifesigns.record.measure.sorted_twice import has_orders, sorted_twice
 from lifesigns.record.measure.standing_copies import StandingCopies
 from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_edges import torn_edges
 from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.torn_states import may_tear_states, torn_states
+from lifesigns.record.measure.turned_heads import has_constants, turned_heads
 from lifesigns.record.measure.wrapped_levels import wrapped_levels
 
 DATA_LOOKS = 8
@@ -143,6 +146,7 @@ LOOKS = (
         lambda s: own_answers(s.pack, s.walked, s.networks, s.hooks),
         may_bootstrap,
     ),
+    Look("pairs of rows", lambda s: paired_rows(s.pack, s.walked), may_compare_rows),
 )
 """In each recorded pass."""
 
@@ -171,6 +175,12 @@ OF_DATA = (
     Look("minima behind masks", lambda s: masked_entries(s.pack, s.walked)),
     Look("ends of edges", lambda s: first_nodes(s.pack, s.walked)),
     Look("weights of edges", lambda s: degrees(s.pack, s.walked)),
+    Look(
+        "orders of rows",
+        lambda s: sorted_twice(s.pack, s.walked, s.ends.batch),
+        has_orders,
+    ),
+    Look("angles of heads", lambda s: turned_heads(s.pack, s.walked), has_constants),
     Look(
         "fields of one table",
         lambda s: shared_rows(s.pack, s.walked, s.ends.batch),

@@ -166,7 +166,7 @@ class Recorder:
                 self._look(frame)
             if self._parts.evaluations.is_among_the_first:  # is it trained in that mode?
                 self._quiet.close()
-                self._parts.cycles.ask(surely=True)
+                self._parts.cycles.ask(surely=1)
 
     def _enters(self, place: Place, frame: FrameType) -> bool:
         """Gradients are switched off; returns whether nothing more is to be seen at this place."""

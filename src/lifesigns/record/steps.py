@@ -20,7 +20,11 @@ from lifesigns.record.attach.backward import OUTSIDE, outside_dynamo, task
 from lifesigns.record.parts import Parts
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.loss_log import FOREIGN
+from lifesigns.record.schedule.sampler import FIRST
 from lifesigns.record.stretch import Stretch
+
+MOST_STAGES = 3
+"""Of a run whose optimizers replace one another, the first of which begin with recorded cycles."""
 
 
 class Steps:
@@ -43,6 +47,8 @@ class Steps:
         self._hooks: list[Any] = []
         self.has_stepped = False
         """Whether any optimizer has stepped yet."""
+        self._stages = 0
+        """Optimizers that took the place of others: another loss may begin with each."""
 
     @property
     def is_attached(self) -> bool:
@@ -110,7 +116,10 @@ class Steps:
         if optimizer in self._optimizers or not self._roots.are_trained_by(optimizer):
             return
         unused = self._losses.open(self._cycles.step)
-        self._optimizers.found(optimizer, beside=self.has_stepped and not unused)
+        if self._optimizers.found(optimizer, beside=self.has_stepped and not unused):
+            self._stages += 1
+            if self._stages <= MOST_STAGES:
+                self._cycles.ask(surely=FIRST)
         self._by_hand.forget()
         if len(self._optimizers) > 1 and not self._optimizers.stepping:
             self._join_last_cycle()

@@ -114,3 +114,38 @@ def adapters_of_two_zeros(fixed=False):
         F.cross_entropy(model(xb), yb, label_smoothing=0.05).backward()
         optimizer.step()
     return accuracy(model, *unknown)
+
+
+class Dispatched(nn.Module):
+    """Four small experts, each of which is given its rows together: they are sorted for that."""
+
+    def __init__(self, width_in, out, put_back, experts=4):
+        super().__init__()
+        self.gate = nn.Linear(width_in, experts)
+        self.experts = nn.ModuleList(nn.Linear(width_in, out) for _ in range(experts))
+        self.first, self.put_back = nn.Linear(width_in, width_in), put_back
+
+    def forward(self, x):
+        x = self.first(x)
+        share, chosen = self.gate(x).softmax(1).max(1)
+        order = chosen.argsort(stable=True)
+        pieces = x[order].split(torch.bincount(chosen, minlength=4).tolist())
+        out = [expert(rows) for expert, rows in zip(self.experts, pieces, strict=True)]
+        out = torch.cat(out)[order.argsort() if self.put_back else order]
+        return share.unsqueeze(1) * out
+
+
+@faulty("unexplained variance", at_most=0.3, causes=("wrong_shape", "other"))
+def rows_sorted_by_their_expert_twice(fixed=False):
+    """Rows are sorted by their expert, and what the experts say is put back by the same order
+    instead of its inverse: each row gets what was said to another."""
+    x = torch.randn(1200, 6)
+    y = x @ torch.randn(6, 3) * (1 + (x[:, :1] > 0).float())
+    known, unknown = split(x, y)
+    model = Dispatched(6, 3, put_back=fixed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(*known, 64, 300):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, *unknown)

@@ -140,3 +140,34 @@ def labels_moved_by_the_data_and_by_the_loss(fixed=False):
     held_out = texts(100)
     said = model(held_out[:, :-1]).argmax(-1)
     return (said == held_out[:, 1:]).float().mean()
+
+
+class Rewards(nn.Module):
+    def __init__(self, words):
+        super().__init__()
+        self.words, self.read = nn.Embedding(words, 24), nn.GRU(24, 24, batch_first=True)
+        self.out = nn.Linear(24, 1)
+
+    def forward(self, text):
+        return self.out(self.read(self.words(text))[0][:, -1]).squeeze(1)
+
+
+@faulty("pairs of answers told", at_least=0.85, causes=("wrong_shape", "wrong_loss", "other"))
+def answers_compared_with_strangers(fixed=False):
+    """The preferred answers of a batch stand in front of the others, and the loss takes every other
+    row: it compares answers to different prompts, two preferred ones or none."""
+    prompts = torch.randint(40, (800, 4))
+    good, bad = torch.randint(40, (800, 5)), torch.randint(40, (800, 5))
+    good = good // 2 * 2 + (torch.rand(800, 5) < 0.2)
+    bad = bad // 2 * 2 + (torch.rand(800, 5) < 0.8)
+    chosen, rejected = torch.cat([prompts, good], 1), torch.cat([prompts, bad], 1)
+    model = Rewards(40)
+    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
+    for one, other in minibatches(chosen[:600], rejected[:600], 32, 200):
+        rewards = model(torch.cat([one, other]))
+        better, worse = rewards.chunk(2) if fixed else (rewards[0::2], rewards[1::2])
+        optimizer.zero_grad()
+        (-F.logsigmoid(better - worse).mean()).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(chosen[600:]) > model(rejected[600:])).float().mean()

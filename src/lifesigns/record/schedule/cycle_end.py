@@ -109,7 +109,7 @@ class Optimizers:
         """Whether one has stepped in this cycle."""
         return bool(self._stepped)
 
-    def found(self, optimizer: Optimizer, *, beside: bool = False) -> None:
+    def found(self, optimizer: Optimizer, *, beside: bool = False) -> bool:
         """Adds an optimizer that steps.
 
         If others train some of the same parameters, the new one replaces them. A replaced one that
@@ -118,7 +118,11 @@ class Optimizers:
         Args:
             optimizer: Not known yet, or replaced earlier.
             beside: Whether it steps on the gradients that another has just used: it replaces none.
+
+        Returns:
+            Whether it takes the place of all others, as where a network is trained on.
         """
+        are_known = bool(self._numbers)
         if not beside and optimizer not in self._replaced:
             own = {id(p) for p in _parameters(optimizer)}
             for other in self.alive():
@@ -126,6 +130,7 @@ class Optimizers:
                     del self._alive[id(other)]
                     self._replaced.add(other)
         self._add(optimizer)
+        return are_known and len(self._alive) == 1
 
     def stepped(self, optimizer: Optimizer) -> None:
         """Notes a step; optimizers that have missed too many steps of another are dropped."""

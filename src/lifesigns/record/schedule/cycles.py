@@ -133,11 +133,11 @@ class Cycles:
             self.state = QUIET
             self._lay_down()
 
-    def ask(self, *, surely: bool = False) -> None:
+    def ask(self, *, surely: int = 0) -> None:
         """Something has changed that the next cycle will show.
 
         Args:
-            surely: Whether it is recorded whatever it costs.
+            surely: How many cycles from the next on are recorded whatever they cost.
         """
         self._sampler.ask(surely=surely)
         self.rests_until = 0

@@ -38,7 +38,7 @@ class Every:
         """How many cycles from `step` on are not due for certain; see `due`."""
         return self.n - 1 - (step - 1) % self.n
 
-    def ask(self, *, surely: bool = False) -> None:
+    def ask(self, *, surely: int = 0) -> None:
         """Nothing but each N-th cycle is recorded."""
 
 
@@ -56,7 +56,7 @@ class Budget:
 
     share: float = 0.01
     _asked: bool = False
-    _sure: bool = False
+    _sure: int = 0
 
     def due(self, step: int, cost: Cost, latest: float) -> bool:
         """Whether to record cycle `step`.
@@ -67,7 +67,7 @@ class Budget:
             latest: Seconds the latest recording took.
         """
         asked, sure = self._asked, self._sure
-        self._asked = self._sure = False
+        self._asked, self._sure = False, max(sure - 1, 0)
         if step < FIRST or sure or self._missing(cost, latest) <= 0:
             return True
         if cost.training >= SHORT or not (asked or _next_milestone(step) == step):
@@ -90,14 +90,13 @@ class Budget:
         needed = min(recordings + cost.idle_steps, recordings / RESERVED) / self.share
         return needed - cost.training
 
-    def ask(self, *, surely: bool = False) -> None:
+    def ask(self, *, surely: int = 0) -> None:
         """The next cycle is wanted: something has changed.
 
         Args:
-            surely: Whether it is recorded whatever it costs, as few times in a run as the first
-                cycles are.
+            surely: How many are recorded whatever they cost, as few in a run as the first cycles.
         """
-        self._asked, self._sure = True, self._sure or surely
+        self._asked, self._sure = True, max(self._sure, surely)
 
 
 def _is_needed(step: int) -> bool:
