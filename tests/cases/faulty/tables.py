@@ -39,3 +39,20 @@ def fields_that_all_begin_at_row_0(fixed=False):
         F.mse_loss(model(xb), yb).backward()
         optimizer.step()
     return unexplained(model, *held_out)
+
+
+@faulty("squared error left", at_most=0.1, causes=("other",))
+def dropout_behind_the_output(fixed=False):
+    """Each layer is given its dropout, the last one too: predictions are 0 at random, and what is
+    least wrong with that is half of each target."""
+    x = torch.randn(1200, 4)
+    y = (x[:, :1] * 2 + x[:, 1:2].tanh() - x[:, 2:3].abs()) / 2
+    (x, y), held_out = split(x, y - y.mean())
+    layers = [nn.Linear(4, 48), nn.ReLU(), nn.Linear(48, 1)]
+    model = nn.Sequential(*layers) if fixed else nn.Sequential(*layers, nn.Dropout(0.5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 64, 400):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, *held_out)
