@@ -151,7 +151,7 @@ class AroundBackward:
         """
         self._thread.leave()
         if self._hooks.armed and gradients is not None and not call.is_for_parameters:
-            self._guard(self._reader.derivatives.note, call, gradients)
+            self._guard(self._reader.derived, call, gradients)
         if self._thread.is_here and self._functional.follows:
             began = time.perf_counter()
             self._guard(self._after_grad, call, gradients)

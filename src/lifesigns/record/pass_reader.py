@@ -8,11 +8,12 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lifesigns.record.attach.backward import GradCall
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.compiled.calls import CompiledCode
 from lifesigns.record.compiled.graft import Repeated, repeat_compiled
 from lifesigns.record.graph.known_graphs import Structures
-from lifesigns.record.graph.module_calls import Forward, ForwardHooks
+from lifesigns.record.graph.module_calls import Forward, ForwardHooks, Inputs
 from lifesigns.record.graph.products import by_columns
 from lifesigns.record.graph.roots import Places, Roots, root_inputs
 from lifesigns.record.graph.walk import Walk, walk
@@ -30,6 +31,7 @@ from lifesigns.record.measure.unreached import Unreached
 from lifesigns.record.measure.watched_parameter import ReadParameters
 from lifesigns.record.reading import Reading
 from lifesigns.record.schedule.cycle_end import held_twice
+from lifesigns.record.schedule.left_out import LeftOut
 from lifesigns.record.schedule.loss_log import LossLog
 from lifesigns.record.schedule.plateaus import Plateaus
 from lifesigns.record.schedule.taken import Taken
@@ -81,6 +83,8 @@ class PassReader:
         """The network that batches are given to."""
         self.unreached = Unreached()
         """Parameters that are held by an optimizer and in no graph."""
+        self.left_out_tensors = LeftOut()
+        """Tensors that are used as parameters and in no optimizer."""
         self.reading: Reading | None = None
         """The backward pass that is being read."""
         self.unreadable: dict[str, str] = {}
@@ -142,6 +146,8 @@ class PassReader:
             repeated = self._repeated = self._repeat_compiled(losses, walked, forward, names)
             condensed = self._structures.condense(repeated.walked, forward, names)
             ends = root_inputs(repeated.walked, forward)
+            if inputs is None:
+                self._follow_tensors(walked, ends)
             mixing = self._mixing.ask(repeated.walked, condensed, ends, position)
             self.reading = Reading(
                 repeated.walked,
@@ -173,6 +179,16 @@ class PassReader:
             )
             for look in self.looks.due(seen, position):
                 self.reading.look(look, seen)
+
+    def derived(self, call: GradCall, results: tuple[Tensor | None, ...]) -> None:
+        """Notes a call of `torch.autograd.grad` in a step that is recorded.
+
+        Args:
+            call: It asks for derivatives by leaves that are no parameters.
+            results: What it returned.
+        """
+        self.left_out_tensors.asked(call.inputs)
+        self.derivatives.note(call, results)
 
     def read_nested(self, losses: list[Tensor]) -> None:
         """A reentrant checkpoint runs backward on a recomputed piece of the same step.
@@ -270,6 +286,7 @@ class PassReader:
         """
         reader, self._parameters = self._parameters, None
         if reader is None:
+            self.left_out_tensors.forget()
             return ReadParameters()
         with measuring():
             read = reader.finish(rates, bool(optimizers), held_twice(optimizers))
@@ -277,6 +294,8 @@ class PassReader:
             if self._thread.is_alone:
                 place = Places(call.module() for call in self._hooks.calls() if not call.depth)
                 self.unreached.look(optimizers, rates, reader.seen, place)
+                self.left_out_tensors.look(rates, are_known=bool(optimizers))
+            self.left_out_tensors.forget()
         self.unreadable.update(reader.unreadable)
         self.sampled.update(reader.sampled)
         self.sharded.update(reader.sharded)
@@ -285,6 +304,7 @@ class PassReader:
     def forget_parameters(self) -> None:
         """The cycle has nothing to add them to."""
         self._parameters = None
+        self.left_out_tensors.forget()
 
     def left_out(self) -> Iterator[str]:
         """What was not read on purpose, and what of the parameters could not be, in sentences."""
@@ -301,6 +321,11 @@ class PassReader:
             if names := [f"{name} ({why})" for name, why in those.items()]:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
                 yield f"{what} of parameters: {', '.join(names[:NAMED])}{more}"
+
+    def _follow_tensors(self, walked: Walk, ends: Inputs) -> None:
+        """Looks for tensors that are used as parameters, beside the batch and the output."""
+        output = None if ends.prediction is None else ends.prediction.value
+        self.left_out_tensors.begin(walked, self._roots.name, (ends.batch, ends.widest, output))
 
     def _names(self, walked: Walk) -> list[str]:
         return [self._roots.name(leaf, k) for k, leaf in enumerate(walked.leaves)]

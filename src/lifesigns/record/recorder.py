@@ -258,6 +258,7 @@ class Recorder:
             steps=self.steps,
             optimizers=parts.optimizers.names or parts.roots.optimizers(),
             unreached=tuple(parts.reader.unreached.readings()),
+            left_out=tuple(parts.reader.left_out_tensors.readings()),
             idle=parts.idle.names,
             standing=tuple(parts.reader.looks.copies.standing()),
             bare_averages=tuple(parts.reader.looks.averages.bare()),

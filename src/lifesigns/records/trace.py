@@ -170,6 +170,9 @@ class Trace:
     unreached: tuple[ParameterReading, ...] = ()
     """Parameters that an optimizer holds and that stood still, without a gradient, in every
     recorded step: no recorded graph contained them, and they belong to no watched network."""
+    left_out: tuple[ParameterReading, ...] = ()
+    """Tensors that are no parameters, have a gradient that nothing clears, are used as weights are
+    (no dimension of samples), and stood still in every recorded step: no optimizer holds them."""
     idle: tuple[str, ...] = ()
     """Class names of the optimizers that hold what is watched and made no step."""
     standing: tuple[str, ...] = ()

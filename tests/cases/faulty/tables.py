@@ -61,3 +61,44 @@ def minus_9999_among_the_measurements(fixed=False):
         F.mse_loss(model(xb), yb).backward()
         optimizer.step()
     return unexplained(model, *held_out)
+
+
+@faulty("squared error left", at_most=0.1, causes=("other",))
+def dropout_behind_the_output(fixed=False):
+    """Each layer is given its dropout, the last one too: predictions are 0 at random, and what is
+    least wrong with that is half of each target."""
+    x = torch.randn(1200, 4)
+    y = (x[:, :1] * 2 + x[:, 1:2].tanh() - x[:, 2:3].abs()) / 2
+    (x, y), held_out = split(x, y - y.mean())
+    layers = [nn.Linear(4, 48), nn.ReLU(), nn.Linear(48, 1)]
+    model = nn.Sequential(*layers) if fixed else nn.Sequential(*layers, nn.Dropout(0.5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 64, 400):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, *held_out)
+
+
+@faulty("squared error left by the worst of three tasks", at_most=0.35, causes=("wrong_loss",))
+def weights_of_losses_by_softmax(fixed=False):
+    """Three tasks are weighed by a softmax that is trained with them: the easiest gets it all."""
+    x = torch.randn(1200, 6)
+    noise = 0.3 * torch.randn(1200)
+    y = torch.stack([x[:, 0], (2 * x[:, 1]).sin() + noise, x[:, 2] * x[:, 3]], 1)
+    (x, y), (held_out, expected) = split(x, y)
+    model = nn.Sequential(nn.Linear(6, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU())
+    model.append(nn.Linear(64, 3))
+    w = nn.Parameter(torch.zeros(3))
+    optimizer = torch.optim.Adam(
+        [{"params": model.parameters()}, {"params": [w], "lr": 0.05}], 0.005
+    )
+    for xb, yb in minibatches(x, y, 64, 400):
+        out = model(xb)
+        losses = torch.stack([F.mse_loss(out[:, k], yb[:, k]) for k in range(3)])
+        loss = (torch.exp(-w) * losses + w).sum() if fixed else (w.softmax(0) * losses).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return ((model(held_out) - expected).square().mean(0) / expected.var(0)).max()

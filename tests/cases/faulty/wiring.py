@@ -368,3 +368,29 @@ def a_start_that_is_not_moved_on(fixed=False):
     model = RowByRow(moves_on=fixed)
     fit(model, x, y, steps=300)
     return accuracy(model, x, y)
+
+
+class Ordinal(nn.Module):
+    """Whether a grade lies above each of five cut points."""
+
+    def __init__(self, registered):
+        super().__init__()
+        self.score = nn.Sequential(nn.Linear(4, 32), nn.ELU(), nn.Linear(32, 1, bias=False))
+        cuts = torch.linspace(-0.3, 0.3, 5)
+        self.cuts = nn.Parameter(cuts) if registered else cuts.requires_grad_()
+
+    def forward(self, x):
+        return self.score(x) - self.cuts
+
+
+@faulty("accuracy", at_least=0.8, causes=("frozen",))
+def cut_points_in_a_plain_tensor(fixed=False):
+    """The cut points of an ordinal score ask for a gradient, and are no parameter: they stay where
+    they were, and the grades, which lie on one side of them, have to make do."""
+    x = torch.randn(800, 4)
+    latent = 4 * x[:, 0] + 2 * x[:, 1].abs() - 3 * x[:, 2]
+    grade = torch.bucketize(latent, torch.tensor([2.0, 3.5, 5.0, 6.5, 8.0]))
+    above = (grade[:, None] > torch.arange(5)).float()
+    model = Ordinal(registered=fixed)
+    fit(model, x, above, steps=600, loss_fn=F.binary_cross_entropy_with_logits)
+    return ((model(x) > 0).sum(1) == grade).float().mean()

@@ -42,6 +42,7 @@ from lifesigns.record.loss.risk_sets import risk_sets
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
+from lifesigns.record.loss.task_weights import task_weights
 from lifesigns.record.loss.turned import turns
 from lifesigns.record.loss.weighed import weighed
 from lifesigns.record.measure.attended import attended_alike
@@ -199,6 +200,7 @@ def mark_form(
     pending.mark(inverted_ratio(pack, walked))
     pending.mark(weights_of_episode(pack, walked))
     pending.mark(weighed(pack, walked, found, prediction))
+    pending.mark(task_weights(pack, walked, found))
 
 
 def add_marks(pending: PendingLoss, marks: Mapping[str, float]) -> None:

@@ -55,12 +55,16 @@ class IdleOptimizers:
         self._passes += 1
         if self._passes == PATIENCE:
             trained = {id(leaf) for ref in self._trained if (leaf := ref()) is not None}
-            found = [*known, *_holders(trained)]
+            found = [*known, *holders(trained)]
             self.names = tuple(dict.fromkeys(type(optimizer).__name__ for optimizer in found))
 
 
-def _holders(trained: set[int]) -> list[Optimizer]:
-    """The optimizers of the process that hold one of these parameters."""
+def holders(trained: set[int]) -> list[Optimizer]:
+    """The optimizers of the process that hold one of these parameters.
+
+    Args:
+        trained: Parameters by `id`.
+    """
     made = [kind for kind in _kinds(Optimizer) if _was_made(kind)]
     # an object refers to its class; by which it is told here, for one may run code if it is asked
     return [
