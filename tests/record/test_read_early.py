@@ -63,3 +63,9 @@ def test_one_other_place_is_enough_not_to_tell():
 def test_samples_in_another_order_are_left_alone():
     READS["reversed"] = lambda h, at: h[torch.arange(len(h)).flip(0), at]
     assert "read_early" not in details("reversed")
+
+
+def test_what_hooks_hold_is_left_alone():
+    with torch.autograd.graph.save_on_cpu():
+        assert "read_early" not in details("gather")
+        assert "read_early" not in details("index")

@@ -89,6 +89,8 @@ def _reads(walked: Walk, samples: int, length: int) -> Iterator[tuple[Tensor, Te
         if name == "Gather":
             index = saved(node, "index")
             is_along = saved(node, "dim") in (axes[1], axes[1] - len(given) + 2**64)
+            if index is None or index.dim() != len(given):
+                continue
             if is_along and index.shape[axes[1]] == 1 and index.shape[axes[0]] == samples:
                 one = index.movedim(axes[0], 0).flatten(1)
                 yield one[:, 0], None
