@@ -148,3 +148,9 @@ def test_differences_that_no_preference_is_made_of():
         return (c - r).square().mean()
 
     assert "strangers_compared" not in details("halves", CUTS["neighbours"]["slices"], squared)
+
+
+def test_what_hooks_hold_is_left_alone():
+    with torch.autograd.graph.save_on_cpu():
+        found = details("halves", CUTS["neighbours"]["slices"])
+    assert "strangers_compared" not in found

@@ -169,3 +169,9 @@ def test_rows_of_a_batch_in_the_order_of_the_batch():
     assert "sorted_twice" not in details(model)
     alike = X[:1].expand(N, -1)
     assert "sorted_twice" not in details(model, alike)
+
+
+def test_what_hooks_hold_is_left_alone():
+    take = TAKES["index"]
+    with torch.autograd.graph.save_on_cpu():
+        assert "sorted_twice" not in details(Sorted(take(ORDER), take(ORDER)))

@@ -159,3 +159,8 @@ def test_turned_by_position_and_by_head():
         return halves(x, H, lambda n, width: (1, n, 1, width))
 
     assert "turned_heads" not in details(Attention(turn))
+
+
+def test_what_hooks_hold_is_left_alone():
+    with torch.autograd.graph.save_on_cpu():
+        assert "turned_heads" not in details(Attention(along(1, exchanged=True)))

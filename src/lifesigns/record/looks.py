@@ -46,6 +46,7 @@ from lifesigns.record.measure.coarse_weights import coarse_weights
 from lifesigns.record.measure.dealt_out import dealt_out
 from lifesigns.record.measure.missing_codes import missing_codes
 from lifesigns.record.measure.read_columns import has_several_entries, read_columns
+from lifesigns.record.measure.read_early import read_early, reads_places
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
@@ -180,6 +181,7 @@ OF_DATA = (
         lambda s: sorted_twice(s.pack, s.walked, s.ends.batch),
         has_orders,
     ),
+    Look("ends of sequences", lambda s: read_early(s.pack, s.walked), reads_places),
     Look("angles of heads", lambda s: turned_heads(s.pack, s.walked), has_constants),
     Look(
         "fields of one table",

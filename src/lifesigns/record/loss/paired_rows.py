@@ -251,8 +251,8 @@ def _moves_rows(walked: Walk, i: int) -> bool:
     """Whether rows are laid out in another order; one place of each is none."""
     node, name = walked.nodes[i], walked.names[i]
     if name in ("Index", "IndexPut"):
-        axes = [axis for axis, one in enumerate(saved(node, "indices")) if one is not None]
-        return axes == [0]
+        given = saved(node, "indices")  # None where a user's hooks hold it
+        return not given or [axis for axis, one in enumerate(given) if one is not None] == [0]
     dims = saved(node, "dims") if name in ("Flip", "Roll") else (saved(node, "dim"),)
     return any(signed(int(d)) == 0 for d in dims or (0,))
 
