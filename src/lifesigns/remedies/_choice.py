@@ -95,6 +95,7 @@ EDITS: dict[str, tuple[str, ...]] = {
     "output-cannot-reach-target": (
         *("drop-activation", "binarise-targets", "swap-loss", "standardise-targets"),
     ),
+    "output-dropped": ("drop-activation",),
     "overlap-of-raw-outputs": ("give-probabilities",),
     "padding-counts": ("ignore-padding",),
     "penalty-outweighs-data": ("weigh-terms",),

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from lifesigns.records import Site
 from lifesigns.remedies._refusal import Refused
-from lifesigns.remedies._torch_names import MODULES
+from lifesigns.remedies._torch_names import DROPOUTS, MODULES
 
 Answer = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
 """Given a function's name and arguments: what it gives instead, or `NotImplemented`."""
@@ -94,7 +94,7 @@ def replace_module(model: nn.Module, path: str, new: nn.Module) -> None:
 def is_module_of(model: nn.Module, site: Site) -> bool:
     """Whether a site is a module of its own, such as `nn.ReLU`, and no function call."""
     found = submodule(model, site.module)
-    return bool(site.module) and type(found).__name__ == MODULES.get(site.operation)
+    return bool(site.module) and type(found).__name__ == (MODULES | DROPOUTS).get(site.operation)
 
 
 @contextmanager

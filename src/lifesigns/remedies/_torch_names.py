@@ -53,9 +53,14 @@ SIGNED = {
 """The same of losses whose targets are -1 and 1; some compare two inputs."""
 
 
+DROPOUTS = {"dropout": "Dropout"}
+
+_ALL = MODULES | DROPOUTS | LOSSES | SIGNED
+
+
 def module_name(operation: str) -> str:
     """The full name of the module class, or `` if there is none."""
-    name = MODULES.get(operation) or LOSSES.get(operation) or SIGNED.get(operation)
+    name = _ALL.get(operation)
     return f"torch.nn.{name}" if name else ""
 
 

@@ -1,4 +1,4 @@
-"""drop-activation: a last activation that the loss or the target does not want."""
+"""drop-activation: a last activation, or dropout, that the loss or the target does not want."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lifesigns.remedies.testing import case, site
 
 @dataclass(frozen=True)
 class DropActivation(Edit):
-    """The value that enters the activation at `site` goes on as it is."""
+    """The value that enters the activation, or the dropout, at `site` goes on as it is."""
 
     name: ClassVar[str] = "drop-activation"
     site: Site
@@ -48,7 +48,8 @@ def made_for(finding: Finding, trace: Trace) -> Iterator[DropActivation]:
     found = graph.of_kind(Kind.ACTIVATION, Kind.SOFTMAX)
     last = [graph.sites[i] for i in found if not graph.leads_to(i, WEIGHTED)]
     kinds = [s for s in last if s.operation != "log_softmax"]
-    named = [s for s in kinds if s.name == finding.site]
+    dropouts = [graph.sites[i] for i in graph.of_kind(Kind.DROPOUT)]
+    named = [s for s in (*kinds, *dropouts) if s.name == finding.site]
     yield from map(DropActivation, named or kinds[:1])
 
 
@@ -76,9 +77,10 @@ for step in range(20):
 _SIGMOID = DropActivation(site(":sigmoid#0"))
 MANUAL = Manual(
     name=DropActivation.name,
-    title="No activation behind the last layer",
+    title="No activation, or dropout, behind the last layer",
     changes="The last activation: a softmax or sigmoid that the loss applies again, or one that "
-    "cannot reach the targets. A module becomes `nn.Identity()`, so no other changes its name.",
+    "cannot reach the targets; or a dropout of the outputs. A module becomes `nn.Identity()`, so "
+    "no other changes its name.",
     unsafe="Where the program reads the output as a probability: a threshold of 0.5 becomes 0, and "
     "what is shown or stored has to be squashed there. The largest of several classes stays.",
     references=("PyTorch documentation, CrossEntropyLoss and BCEWithLogitsLoss: raw outputs",),
@@ -90,6 +92,13 @@ MANUAL = Manual(
             "model",
             "model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1), nn.Linear(3, 1))",
             "model = nn.Sequential(nn.Linear(4, 3), nn.Identity(), nn.Linear(3, 1))",
+        ),
+        case(
+            "a dropout of the outputs",
+            DropActivation(site("1:dropout#0", Kind.DROPOUT)),
+            "model",
+            "model = nn.Sequential(nn.Linear(4, 1), nn.Dropout(0.3))",
+            "model = nn.Sequential(nn.Linear(4, 1), nn.Identity())",
         ),
         case(
             "a function in forward",

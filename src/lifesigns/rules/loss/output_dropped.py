@@ -100,6 +100,7 @@ def _finding(stream: Stream, one: Dropped, often: int) -> Finding:
 _BEFORE = Remedy(
     "Put it before the output layer, or leave it out.",
     "nn.Sequential(nn.Linear(96, 48), nn.ReLU(), nn.Dropout(0.4), nn.Linear(48, 1))",
+    edit="drop-activation",
 )
 
 
