@@ -52,7 +52,7 @@ def coarse_weights(pack: Pack, walked: Walk) -> PendingLevels | None:
 
 def _is_large(parameter: Tensor) -> bool:
     is_matrix = parameter.dim() > 1 and is_ordinary(parameter) and parameter.is_floating_point()
-    return is_matrix and parameter[0].numel() >= SAMPLE
+    return is_matrix and parameter.numel() >= SAMPLE * len(parameter) > 0
 
 
 def _sample(parameter: Tensor) -> Tensor:

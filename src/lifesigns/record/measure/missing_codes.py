@@ -89,12 +89,14 @@ def missing_codes(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingCode
     if given is None or not given.data.is_floating_point() or given.data.dim() < 2:
         return None
     values, step = _some(given)
+    if len(values) < FEWEST:
+        return None
     least, greatest = values.amin(0), values.amax(0)
     low, high = (values == least).sum(0), (values == greatest).sum(0)
     times = torch.maximum(low, high)
     others = len(values) - times
     may_be = (times >= TIMES) & (others >= OTHERS)
-    if len(values) < FEWEST or (values.is_cpu and not bool(may_be.any())):
+    if values.is_cpu and not bool(may_be.any()):
         return None
     code = torch.where(high > low, greatest, least)
     is_code = values == code

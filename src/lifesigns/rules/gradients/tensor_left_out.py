@@ -66,9 +66,9 @@ RULE = Rule(
     code="GRD012",
     name="tensor-left-out",
     title="A tensor that is meant to train is in no optimizer",
-    why="`model.parameters()` lists what was assigned as an `nn.Parameter`. A plain tensor with "
-    "`requires_grad=True` takes part in the prediction and gets a gradient, and no optimizer knows "
-    "of it: it keeps the numbers it was made with, and the rest has to make do with them.",
+    why="A network lists as its parameters what was assigned as one, and nothing else. A plain "
+    "tensor that asks for a gradient takes part in the prediction and gets one, and no optimizer "
+    "knows of it: it keeps the numbers it was made with, and the rest has to make do with them.",
     sees="""
 Cut points, a temperature, a scale or a whole weight that a module keeps as
 `torch.zeros(5, requires_grad=True)`. All else trains, so the loss falls, to a level that these
