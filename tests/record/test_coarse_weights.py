@@ -34,6 +34,18 @@ def test_other_weights_have_numbers_of_their_own():
     assert levels(nn.Linear) == (48, 48)
 
 
+class Pruned(nn.Linear):
+    """Nine tenths of its weights are put to 0 at each pass."""
+
+    def forward(self, x):
+        self.weight.data *= torch.arange(self.weight.numel()).view_as(self.weight) % 10 == 0
+        return super().forward(x)
+
+
+def test_weights_of_which_few_are_left_have_numbers_of_their_own():
+    assert levels(Pruned) == (48, 48)
+
+
 def test_rows_that_are_too_short_say_nothing():
     model = nn.Linear(47, 64)
     x = torch.randn(16, 47)

@@ -29,7 +29,7 @@ class PendingLevels(NamedTuple):
         Args:
             arrays: What the pack brought to the host, by slot.
         """
-        levels = [len(np.unique(row)) for row in arrays[self.slot].reshape(-1, SAMPLE)]
+        levels = [_levels(row) for row in arrays[self.slot].reshape(-1, SAMPLE)]
         return {"weight_levels": float(max(levels)), "weight_levels_least": float(min(levels))}
 
 
@@ -48,6 +48,13 @@ def coarse_weights(pack: Pack, walked: Walk) -> PendingLevels | None:
         return None
     weights.sort(key=Tensor.numel, reverse=True)
     return PendingLevels(pack.add(torch.cat([_sample(p) for p in weights[:LEAVES]])))
+
+
+def _levels(row: NDArray[np.float64]) -> int:
+    """How many numbers but 0 there are, if each is there twice on average: pruned rows are not."""
+    left = row[row != 0]
+    different = len(np.unique(left))
+    return different if 2 * different <= len(left) else SAMPLE
 
 
 def _is_large(parameter: Tensor) -> bool:

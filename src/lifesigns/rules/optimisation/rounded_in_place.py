@@ -104,7 +104,8 @@ from the levels.
 """,
     ignore="""
 Weights that are put back before the step change by about their own size from what the pass saw.
-Weights that begin as a few numbers, as at 0, are seen in the first step alone.
+Weights that begin as a few numbers, as at 0, are seen in the first step alone. Zeros, as pruning
+leaves them, do not count, and what is left has numbers of its own.
 """,
     references=(
         "Courbariaux et al. 2015, BinaryConnect, section 2.3",
