@@ -27,6 +27,8 @@ def is_quantised(walked: Walk, data: int, terms: Sequence[Term]) -> bool:
         data: Index of the node of the data term.
         terms: All terms.
     """
+    if len(terms) < 2:
+        return False
     differences = [(t.node, d) for t in terms if (d := _difference(walked, t)) is not None]
     if len(differences) < 2:
         return False
