@@ -22,6 +22,16 @@ class Factors(nn.Module):
         return self.weights(x).sum((1, 2)) + pairs.sum(1) / 2
 
 
+def fitted(model, x, y, held_out, rate=0.01):
+    """Trains a regression on a table; the squared error that it leaves on rows held out."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    for xb, yb in minibatches(x, y, 64, 400):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, *held_out)
+
+
 @faulty("squared error left", at_most=0.4, causes=("wrong_shape",))
 def fields_that_all_begin_at_row_0(fixed=False):
     """Users, films and days are numbered from 0 each, and look up one table with rows for all of
@@ -33,12 +43,7 @@ def fields_that_all_begin_at_row_0(fixed=False):
     y = (users[x[:, 0]] * films[x[:, 1]]).sum(1) + days[x[:, 2]] + films[x[:, 1], 0]
     (x, y), held_out = split(x, y)
     model = Factors(sizes, moved=fixed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    for xb, yb in minibatches(x, y, 64, 400):
-        optimizer.zero_grad()
-        F.mse_loss(model(xb), yb).backward()
-        optimizer.step()
-    return unexplained(model, *held_out)
+    return fitted(model, x, y, held_out, rate=0.02)
 
 
 @faulty("squared error left", at_most=0.45, causes=("unnormalised_input",))
@@ -55,12 +60,7 @@ def minus_9999_among_the_measurements(fixed=False):
     x = (measured - measured.mean(0)) / measured.std(0)
     (x, y), held_out = split(x, y)
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for xb, yb in minibatches(x, y, 64, 400):
-        optimizer.zero_grad()
-        F.mse_loss(model(xb), yb).backward()
-        optimizer.step()
-    return unexplained(model, *held_out)
+    return fitted(model, x, y, held_out)
 
 
 @faulty("squared error left", at_most=0.1, causes=("other",))
@@ -72,12 +72,7 @@ def dropout_behind_the_output(fixed=False):
     (x, y), held_out = split(x, y - y.mean())
     layers = [nn.Linear(4, 48), nn.ReLU(), nn.Linear(48, 1)]
     model = nn.Sequential(*layers) if fixed else nn.Sequential(*layers, nn.Dropout(0.5))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for xb, yb in minibatches(x, y, 64, 400):
-        optimizer.zero_grad()
-        F.mse_loss(model(xb), yb).backward()
-        optimizer.step()
-    return unexplained(model, *held_out)
+    return fitted(model, x, y, held_out)
 
 
 @faulty("squared error left by the worst of three tasks", at_most=0.35, causes=("wrong_loss",))

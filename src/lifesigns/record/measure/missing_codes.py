@@ -17,6 +17,7 @@ from torch import Tensor
 from lifesigns.record.graph.products import DATA, data_of, parameter_of, products
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.tails import STRIDE
 
 FEWEST, VALUES, COLUMNS = 32, 1024, 64
 """Rows that are needed; of more rows, and of the columns, so many are looked at."""
@@ -30,8 +31,6 @@ MOST_TOLD = 16
 TOLD, SEEN, CODE, SHARE, LEFT = (
     "code_columns", "columns_seen", "code_in_{}", "code_share_{}", "code_left_{}",
 )  # fmt: skip
-_STRIDE = 7919
-"""A prime: rows and columns that are as long as a stride would be seen at one place only."""
 _LAYER_NORM = "NativeLayerNorm"
 _NORMS = frozenset({"NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", _LAYER_NORM})
 _RECURRENT = "MkldnnRnnLayer"
@@ -128,7 +127,7 @@ def _some(given: _Given) -> tuple[Tensor, int]:
         rows = rows.flatten(2).movedim(1, -1)
     rows = rows.reshape(-1, rows.shape[-1])
     if len(rows) > VALUES:
-        rows = rows[torch.arange(VALUES, device=rows.device) * _STRIDE % len(rows)]
+        rows = rows[torch.arange(VALUES, device=rows.device) * STRIDE % len(rows)]
     step = max(1, -(-rows.shape[1] // COLUMNS))
     return rows[:, ::step], step
 

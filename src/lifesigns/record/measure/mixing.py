@@ -21,6 +21,7 @@ from lifesigns.record.graph.module_calls import Inputs
 from lifesigns.record.graph.operations import FUSED_RECURRENT, LINEAR_MAPS
 from lifesigns.record.graph.products import DATA, products
 from lifesigns.record.graph.sent_back import gradient_at, hindrance, send_back
+from lifesigns.record.graph.site_below import site_below
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved, snake_case
 from lifesigns.record.measure.kept_apart import kept_apart
@@ -216,7 +217,7 @@ def _meeting(
         if not (along.finite and any(along.others)):
             return Mixing()  # the samples lie along dimension 1: dimension 0 is time
     if not spread and run_over is not None:
-        site = _site_below(walked, condensed, run_over)
+        site = _name_below(walked, condensed, run_over)
         at_least = (axes.samples - 1) // 2  # those before it, or behind it in a reversed layer
         return Mixing(axes.samples - 1, at_least, site, (RUN_OVER,), axes.flat)
     if not spread:
@@ -227,7 +228,7 @@ def _meeting(
     return Mixing(
         axes.samples - 1,
         max(rows.others),
-        _site_below(walked, condensed, last),
+        _name_below(walked, condensed, last),
         tuple(dict.fromkeys(_word(walked, condensed, i) for i in between)),
         axes.flat,
         merged=any(_adds_up_rows_of_all(walked, i, axes.samples) for i in between),
@@ -301,16 +302,10 @@ def _largest(gradient: Tensor) -> Tensor:
     return rows.abs().amax(1) if rows.numel() else rows.sum(1)
 
 
-def _site_below(walked: Walk, condensed: Condensed, index: int) -> str:
-    """The nearest site at a node or before it."""
-    waiting, seen = [index], set()
-    while waiting:
-        at = waiting.pop(0)
-        if at in condensed.site_of_node:
-            return condensed.graph.sites[condensed.site_of_node[at]].name
-        seen.add(at)
-        waiting += [i for i in walked.inputs[at] if i is not None and i >= 0 and i not in seen]
-    return ""
+def _name_below(walked: Walk, condensed: Condensed, index: int) -> str:
+    """Name of the nearest site at a node or before it; empty where there is none."""
+    site = site_below(walked, condensed, index)
+    return "" if site is None else condensed.graph.sites[site].name
 
 
 def _between(

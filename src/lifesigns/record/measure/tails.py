@@ -22,7 +22,7 @@ VALUES, FEATURES = 1024, 8
 """Of the inputs, evenly spread; where there are fewer values of a feature, nothing is said."""
 SHARES = (0.5, 0.75, 0.9, 0.99)
 """Of the values, the smaller ones: how far from the least the greatest of them is."""
-_STRIDE = 7919
+STRIDE = 7919
 """A prime: rows and columns that are as long as a stride would be seen at one place only."""
 
 
@@ -82,7 +82,7 @@ def _sample(data: Tensor, *, is_convolved: bool) -> Tensor | None:
     if count < VALUES:
         return None
     features = slice(None, None, -(-rows.shape[1] // FEATURES))
-    at = torch.arange(VALUES, device=data.device) * _STRIDE % count
+    at = torch.arange(VALUES, device=data.device) * STRIDE % count
     if rows.dim() > 2:
         length = rows.shape[2]
         return rows[:, features][at // length, :, at % length].T

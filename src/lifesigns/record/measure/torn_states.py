@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lifesigns.record.graph.operations import FUSED_RECURRENT, VIEWS
+from lifesigns.record.graph.site_below import site_below
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 
@@ -60,7 +61,7 @@ def _torn(walked: Walk, condensed: Condensed) -> Iterator[TornStates]:
             continue
         states, samples, width = apart
         is_torn = joined == (samples, states * width) and min(states, samples) > 1
-        site = _site_below(walked, condensed, source)
+        site = site_below(walked, condensed, source)
         if is_torn and states != samples and site is not None:
             yield TornStates(site, states, samples)
 
@@ -74,13 +75,3 @@ def _are_states(walked: Walk, index: int, number: int) -> bool:
         return number > 0
     inputs = walked.inputs[index]
     return walked.names[index] == "Stack" and walked.shape(index)[:1] == (len(inputs),)
-
-
-def _site_below(walked: Walk, condensed: Condensed, index: int) -> int | None:
-    """The nearest site that a value was made by, along the first of its inputs."""
-    at: int | None = index
-    while at is not None and at >= 0:
-        if at in condensed.site_of_node:
-            return condensed.site_of_node[at]
-        at = next((i for i in walked.inputs[at] if i is not None and i >= 0), None)
-    return None

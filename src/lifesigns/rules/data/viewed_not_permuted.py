@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,7 +60,7 @@ SMOOTHER = Threshold(
 
 def check(stream: Stream) -> Iterable[Finding]:
     """At most one finding per stream."""
-    looks = _by_memory, _of_heads, _of_states, _of_pairs, _by_sight, _run_over
+    looks = _by_memory, _by_sizes, _of_pairs, _by_sight, _run_over
     yield from next(filter(None, (look(stream) for look in looks)), [])
 
 
@@ -100,59 +101,41 @@ def _viewed(stream: Stream, mark: str) -> list[tuple[Snapshot, Site, LossReading
     return [(s, s.graph.sites[int(loss.details[mark])], loss) for s, loss in marked]
 
 
-def _of_heads(stream: Stream) -> list[Finding]:
-    """Attention splits its heads, or joins them, by a view alone."""
-    viewed = _viewed(stream, HEADS_AT)
-    if not viewed:
-        return []
-    first, site, loss = viewed[0]
-    heads, positions = (int(loss.details[of]) for of in (HEADS, POSITIONS))
-    return [
-        RULE.finding(
-            Severity.WARNING,
-            f"a view of what {site.name} gives exchanges the sizes of heads and positions, and not "
-            "their axes: tokens are torn",
-            site=site.name,
-            step=first.step,
-            measured=f"{positions} positions of {heads} heads and {heads} heads of {positions} "
-            f"positions are one memory, in {counted(len(viewed), 'recorded step')}"
-            f"{stream.course.remark}",
-            expected=_EXPECTED,
-            certainty="exact: the sizes before and behind the view",
-            causes=("wrong_shape", "other"),
-            remedies=(_TRANSPOSE,),
-            evidence={"steps": len(viewed), "heads": heads, "positions": positions},
-            why="What lies side by side in memory are the heads of one position. A view that takes "
-            "them for positions makes a head of a few neighbouring tokens, cut into pieces: those "
-            "further apart never meet, and attention compares pieces that mean different things.",
-        )
-    ]
+class _Torn(NamedTuple):
+    """A view inside the network that takes one axis for another, as the sizes tell."""
+
+    mark: str
+    sizes: tuple[str, str]
+    """Details of a loss: those that change places."""
+    symptom: str
+    measured: str
+    remedy: Remedy
+    why: str
 
 
-def _of_states(stream: Stream) -> list[Finding]:
-    """The last states of a recurrent layer are joined by a view."""
-    viewed = _viewed(stream, STATES_AT)
-    if not viewed:
-        return []
+def _by_sizes(stream: Stream) -> list[Finding]:
+    """Heads of attention, or last states of a recurrent layer, are split or joined by a view."""
+    found = ((torn, _viewed(stream, torn.mark)) for torn in _TORN)
+    return [_told(stream, torn, viewed) for torn, viewed in found if viewed][:1]
+
+
+def _told(stream: Stream, torn: _Torn, viewed: list[tuple[Snapshot, Site, LossReading]]) -> Finding:
     first, site, loss = viewed[0]
-    states, samples = (int(loss.details[of]) for of in (STATES, SAMPLES))
-    return [
-        RULE.finding(
-            Severity.WARNING,
-            f"a view of the last states of {site.name} exchanges the sizes of states and samples, "
-            "and not their axes: samples are mixed",
-            site=site.name,
-            step=first.step,
-            measured=f"{states} states of {samples} samples were viewed as {samples} rows of "
-            f"{states} states, in {counted(len(viewed), 'recorded step')}{stream.course.remark}",
-            expected=_EXPECTED,
-            certainty="exact: the sizes before and behind the view",
-            causes=("wrong_shape", "other"),
-            remedies=(_STATES,),
-            evidence={"steps": len(viewed), "states": states},
-            why=_MIXED_STATES,
-        )
-    ]
+    inner, outer = (int(loss.details[size]) for size in torn.sizes)
+    return RULE.finding(
+        Severity.WARNING,
+        torn.symptom.format(site=site.name),
+        site=site.name,
+        step=first.step,
+        measured=f"{torn.measured.format(inner=inner, outer=outer)}, in "
+        f"{counted(len(viewed), 'recorded step')}{stream.course.remark}",
+        expected=_EXPECTED,
+        certainty="exact: the sizes before and behind the view",
+        causes=("wrong_shape", "other"),
+        remedies=(torn.remedy,),
+        evidence={"steps": len(viewed), torn.sizes[0]: inner},
+        why=torn.why,
+    )
 
 
 def _of_pairs(stream: Stream) -> list[Finding]:
@@ -240,11 +223,6 @@ _MIXED = (
     "output belongs to all of them. The labels are those of one sample each, which its output "
     "hardly knows."
 )
-_MIXED_STATES = (
-    "Memory holds the forward states of all samples, and then the backward ones. A row of the view "
-    "is made of states of neighbouring samples of one direction, and goes with the label of "
-    "another."
-)
 _EXPECTED = "`permute` or `transpose`, which keep together what belongs together"
 
 
@@ -276,6 +254,30 @@ _TRANSPOSE = Remedy(
     "them back.",
     "q = q.view(b, t, heads, d).transpose(1, 2)\n"
     "out = out.transpose(1, 2).reshape(b, t, heads * d)",
+)
+_TORN = (
+    _Torn(
+        HEADS_AT,
+        (HEADS, POSITIONS),
+        "a view of what {site} gives exchanges the sizes of heads and positions, and not their "
+        "axes: tokens are torn",
+        "{outer} positions of {inner} heads and {inner} heads of {outer} positions are one memory",
+        _TRANSPOSE,
+        "What lies side by side in memory are the heads of one position. A view that takes them "
+        "for positions makes a head of a few neighbouring tokens, cut into pieces: those further "
+        "apart never meet, and attention compares pieces that mean different things.",
+    ),
+    _Torn(
+        STATES_AT,
+        (STATES, SAMPLES),
+        "a view of the last states of {site} exchanges the sizes of states and samples, and not "
+        "their axes: samples are mixed",
+        "{inner} states of {outer} samples were viewed as {outer} rows of {inner} states",
+        _STATES,
+        "Memory holds the forward states of all samples, and then the backward ones. A row of the "
+        "view is made of states of neighbouring samples of one direction, and goes with the label "
+        "of another.",
+    ),
 )
 
 

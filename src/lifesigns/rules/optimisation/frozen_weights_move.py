@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import listed
@@ -37,12 +37,12 @@ def check_run(run: Run) -> Iterator[Finding]:
 
 def _frozen(readings: Sequence[ParameterReading]) -> list[ParameterReading]:
     """The last readings of a weight, from where on it is frozen and in no optimizer."""
-    last: list[ParameterReading] = []
-    for reading in reversed(readings):
-        if reading.trainable or reading.optimized or reading.replaced:
-            break
-        last.insert(0, reading)
-    return [p for p in last if p.weight_rms > 0 and len(p.shape) > 1]
+    last = [*takewhile(_is_frozen, reversed(readings))]
+    return [p for p in reversed(last) if p.weight_rms > 0 and len(p.shape) > 1]
+
+
+def _is_frozen(reading: ParameterReading) -> bool:
+    return not (reading.trainable or reading.optimized or reading.replaced)
 
 
 def _moves(readings: Sequence[ParameterReading]) -> bool:
@@ -76,12 +76,13 @@ def _begins_anew(readings: Sequence[ParameterReading]) -> bool:
 
 def _finding(run: Run, names: Sequence[str]) -> Finding:
     readings = _frozen(run.parameters[names[0]])
+    steps = [s.step for s in run.trace.snapshots if any(p.name == names[0] for p in s.parameters)]
     sizes = f"{readings[0].weight_rms:.4g} to {readings[-1].weight_rms:.4g}"
     return RULE.finding(
         Severity.WARNING,
         f"{names[0]} is frozen and in no optimizer, and changes while adapters beside it train",
         site=names[0],
-        step=run.trace.snapshots[-len(readings)].step,
+        step=steps[-len(readings)],
         measured=f"{listed(names)}: `requires_grad` is False, no optimizer holds them, and their "
         f"sizes change, of the first from {sizes} (RMS)",
         expected="weights that stay what they were, or adapters that begin anew after each merge",
