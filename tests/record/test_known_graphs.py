@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record import Recorder
+from lifesigns.record.graph import known_graphs
 from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.graph.known_modules import KnownModules
 from lifesigns.record.graph.module_names import named_modules, named_parameters
@@ -71,6 +72,15 @@ class Recurrent(Net):
             x = torch.tanh(self.first(state.clone() if self.step % 4 == 2 else state))
             total = total + x
         return total
+
+
+class Neighbours(Net):
+    """Nodes of a graph: what multiplies them is as large as the batch, not as a parameter."""
+
+    def hidden(self, x):
+        nearness = torch.softmax(-torch.cdist(x.detach(), x.detach()), -1)
+        mask = (torch.rand(len(x), 1) < 0.5).float() if self.step % 2 else torch.ones(len(x), 1)
+        return nearness @ super().hidden(x) * mask
 
 
 def nothing(model, step):
@@ -156,8 +166,17 @@ def some_ignored(output, target, step):
     return F.cross_entropy(output, target.masked_fill(target == step % 3, -100))
 
 
-def snapshots(make, change, loss, *, keeps):
-    """All snapshots of a training whose last batch of three is smaller."""
+def smaller_thrice(step):
+    return 5 if step % 3 == 2 else 12
+
+
+def all_sizes(step):
+    """Two of them are as large as a layer is wide, and so their graphs have another form."""
+    return (12, 5, 6, 7, 3, 11, 8, 2)[step]
+
+
+def snapshots(make, change, loss, *, keeps, samples=smaller_thrice):
+    """All snapshots of a training with so many samples in a step."""
     torch.manual_seed(3)
     model = make()
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
@@ -170,18 +189,18 @@ def snapshots(make, change, loss, *, keeps):
             model.step = step
             change(model, step)
             x, y = torch.randn(12, 6), torch.randint(3, (12,))
-            samples = 5 if step % 3 == 2 else 12
+            some = samples(step)
             optimizer.zero_grad()
-            loss(model(x[:samples]), y[:samples], step).backward()
+            loss(model(x[:some]), y[:some], step).backward()
             optimizer.step()
     finally:
         recorder.stop()
     return recorder.trace().snapshots
 
 
-def assert_same(make, change, loss):
-    known = snapshots(make, change, loss, keeps=True)
-    fresh = snapshots(make, change, loss, keeps=False)
+def assert_same(make, change, loss, **options):
+    known = snapshots(make, change, loss, keeps=True, **options)
+    fresh = snapshots(make, change, loss, keeps=False, **options)
     assert len(known) == len(fresh) == STEPS
     for one, other in zip(known, fresh, strict=True):
         np.testing.assert_equal(asdict(one), asdict(other))
@@ -195,6 +214,26 @@ def test_a_known_graph_is_read_as_a_new_one_whatever_was_changed(change):
 @pytest.mark.parametrize("make", [InTurn, Checkpointed, OnCpu, Recurrent])
 def test_a_known_graph_is_read_as_a_new_one_however_the_network_runs(make):
     assert_same(make, nothing, cross_entropy)
+
+
+@pytest.mark.parametrize("make", [Net, InTurn, Recurrent, Neighbours])
+def test_a_known_graph_of_another_size_is_read_as_a_new_one(make):
+    assert_same(make, nothing, cross_entropy, samples=all_sizes)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_known_graph_of_another_size_is_read_as_a_new_one_whatever_was_changed(change):
+    assert_same(Net, change, cross_entropy, samples=all_sizes)
+
+
+def test_a_graph_that_differs_in_sizes_alone_is_not_condensed_anew(monkeypatch):
+    asked = []
+    condensed = known_graphs.condense
+    monkeypatch.setattr(
+        known_graphs, "condense", lambda *given: asked.append(len(given)) or condensed(*given)
+    )
+    snapshots(Net, nothing, cross_entropy, keeps=True, samples=lambda step: 8 + step)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("loss", [in_turn, weighted, some_ignored])

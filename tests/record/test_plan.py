@@ -18,6 +18,7 @@ from lifesigns.record.graph.known_graphs import Structures
 from lifesigns.record.measure.by_program import ByProgram, numbers_for
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.parameters import ParameterReader
+from lifesigns.record.measure.reduce import BLOCK
 from lifesigns.records import to_json
 from lifesigns.store.packing import pack
 
@@ -177,3 +178,25 @@ def test_what_the_program_is_told_of_parameters_is_kept_until_they_lie_otherwise
 
     assert first is again is moved
     assert turned is not moved
+
+
+def test_what_the_program_is_told_is_kept_where_the_first_room_was_too_small():
+    numbers = numbers_for()
+    if not isinstance(numbers, ByProgram):
+        pytest.skip("there is no C compiler")
+    weights = {str(i): nn.Parameter(torch.randn(BLOCK // 6, 1)) for i in range(4)}
+
+    def tables():
+        with measuring():
+            reader = ParameterReader(weights, weights, lambda: True, numbers=numbers)
+            for weight in weights.values():
+                weight.grad = torch.ones_like(weight)
+            reader.gradients(1.0)
+            reader.finish({}, True)
+        return list(numbers._tables.values())
+
+    tables()
+    second, third = tables(), tables()
+
+    assert len(second) == 3
+    assert all(one is other for one, other in zip(second, third, strict=True))

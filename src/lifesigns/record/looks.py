@@ -236,7 +236,7 @@ class Looks:
 
 def _telling(seen: Seen) -> list[list[Look]]:
     """Those of `LOOKS`, and of `OF_DATA`, that a graph lets find anything; kept for alike ones."""
-    kept = seen.condensed.kept
+    kept = seen.condensed.kept_of_all_sizes
     if Look not in kept:
         tables = (LOOKS, OF_DATA)
         kept[Look] = [[one for one in table if _may_tell(one, seen.walked)] for table in tables]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 from torch import nn
 
 from lifesigns.record.graph.cut_state import cut_states
+from lifesigns.record.graph.masks import told_by
 from lifesigns.record.graph.module_calls import Forward
 from lifesigns.record.graph.momenta import momenta
-from lifesigns.record.graph.sites import Condensed, condense, told_by
+from lifesigns.record.graph.sites import Condensed, condense, fans
 from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk
-from lifesigns.records import Graph
+from lifesigns.records import WEIGHTED, Graph, Shape, Site
 
 MOST = 64
 """Structures that are remembered; a network with data-dependent control flow makes many."""
@@ -32,6 +34,7 @@ class Structures:
         self._keeps = keeps
         self._latest: dict[Key, Condensed] = {}
         self._known: dict[Key, dict[Key, Condensed]] = {}
+        self._of_other_sizes: dict[Key, Condensed] = {}
 
     def condense(self, walked: Walk, forward: Forward, names: list[str]) -> Condensed:
         """The sites of a graph; without forward calls, under the names it had when last armed.
@@ -58,13 +61,26 @@ class Structures:
             if known is not None and _tells_the_same(walked, known, forward):
                 return known
             break
-        by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
-        condensed = condense(walked, forward, lambda leaf: by_id[id(leaf)])
+        condensed = self._in_other_sizes(walked, forward, whole, names)
         if self._keeps:
             if any(one.nodes != condensed.nodes for one in alike.values()):
                 alike = {}
             _keep(self._known, whole, alike)
             _keep(alike, _shapes(condensed, walked), condensed)
+        return condensed
+
+    def _in_other_sizes(
+        self, walked: Walk, forward: Forward, whole: Key, names: list[str]
+    ) -> Condensed:
+        """What was kept of a graph that differs in sizes alone; it is made if there is none."""
+        key = (whole, _form(walked))
+        known = self._of_other_sizes.get(key)
+        if known is not None and _tells_the_same(walked, known, forward):
+            return _reshaped(known, walked)
+        by_id = {id(leaf): name for leaf, name in zip(walked.leaves, names, strict=True)}
+        condensed = condense(walked, forward, lambda leaf: by_id[id(leaf)])
+        if self._keeps:
+            _keep(self._of_other_sizes, key, condensed)
         return condensed
 
 
@@ -89,6 +105,21 @@ def _shapes(condensed: Condensed, walked: Walk) -> Key:
     return tuple([walked.shape(index) for index in condensed.nodes])
 
 
+def _form(walked: Walk) -> Key:
+    """The shapes of all nodes, but which of their sizes are the same stands for sizes of the data.
+
+    Those are what no parameter has; 0 and 1 are themselves, for a dimension of them is another.
+    """
+    known = {0, 1}.union(*[walked.leaf_shape(k) for k in range(len(walked.leaves))])
+    stands_for: dict[int, int] = {}
+    return tuple(
+        [
+            tuple([s if s in known else ~stands_for.setdefault(s, len(stands_for)) for s in shape])
+            for shape in map(walked.shape, range(len(walked)))
+        ]
+    )
+
+
 def _circumstances(walked: Walk, forward: Forward) -> Key:
     """All that sites depend on beside operations, names and saved values: calls and leaves."""
     first, last = (walked.numbers[0], walked.numbers[-1]) if walked.numbers else (0, 0)
@@ -111,8 +142,13 @@ def _reshaped(known: Condensed, walked: Walk) -> Condensed:
     shapes = _shapes(known, walked)
     if all(s.shape == shape for s, shape in zip(known.graph.sites, shapes, strict=True)):
         return known
-    sites = tuple(
-        replace(site, shape=shape) for site, shape in zip(known.graph.sites, shapes, strict=True)
-    )
+    sites = tuple(map(_of_shape, known.graph.sites, shapes, known.nodes, repeat(walked)))
     plans = tuple(replace(plan, site=sites[plan.number]) for plan in known.plans)
     return replace(known, graph=Graph(sites, known.graph.edges), plans=plans, kept={})
+
+
+def _of_shape(site: Site, shape: Shape, node: int, walked: Walk) -> Site:
+    if site.kind not in WEIGHTED:
+        return replace(site, shape=shape)
+    fan_in, fan_out = fans(walked, node)
+    return replace(site, shape=shape, fan_in=fan_in, fan_out=fan_out)

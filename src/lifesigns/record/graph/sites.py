@@ -8,11 +8,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lifesigns.record.graph.cut_state import cut_states
 from lifesigns.record.graph.flow import Flow, Sites
+from lifesigns.record.graph.masks import PRODUCTS, is_zero, masked_to, told_by
 from lifesigns.record.graph.module_calls import Forward, Place
 from lifesigns.record.graph.momenta import momenta
 from lifesigns.record.graph.operations import (
@@ -31,10 +31,9 @@ from lifesigns.record.graph.products import UNTURNED
 from lifesigns.record.graph.site_plan import SitePlan, site_plans
 from lifesigns.record.graph.steep_edge import is_steep
 from lifesigns.record.graph.unreached_calls import unreached_calls
-from lifesigns.record.graph.walk import Walk, saved, snake_case
+from lifesigns.record.graph.walk import Walk, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
-PRODUCTS = frozenset({"Mul", "Div"})
 LOOKUPS = frozenset({"Gather", "Index", "IndexSelect"})
 """Rows chosen by data: of a parameter, an embedding."""
 CHANNELS_FIRST = frozenset({"batch_norm", "group_norm"})
@@ -54,7 +53,7 @@ class Condensed:
     weight_like: frozenset[int]
     """Nodes computed from parameters alone: reparametrised weights and penalties."""
     told: tuple[tuple[int, Hashable], ...]
-    """Nodes of whose saved values the sites depend on, and what those told; see `told_by`."""
+    """Nodes of whose saved values the sites depend on, and what those told; see `masks.told_by`."""
     cut: Set[int] | None
     """Sites whose state is cut off its history, on which their details depend; see `cut_states`."""
     unreached: Mapping[int, int]
@@ -63,6 +62,8 @@ class Condensed:
     """What is to be read of the sites."""
     kept: dict[type, Any] = field(default_factory=dict)
     """What those who read the graph keep of it, by its class, which says what else is its key."""
+    kept_of_all_sizes: dict[type, Any] = field(default_factory=dict)
+    """What they keep of it and of all graphs that differ from it in sizes alone."""
 
 
 def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str]) -> Condensed:
@@ -169,11 +170,8 @@ class _Condenser:
         if self.walk.names[index] not in ("Add", "Sub", "Mul", "Div"):
             return False
         produced = self.walk.shape(index)
-        given = [self._input_shape(i) for i in self.walk.inputs[index] if i is not None]
+        given = [_input_shape(self.walk, i) for i in self.walk.inputs[index] if i is not None]
         return bool(produced) and produced not in given
-
-    def _input_shape(self, i: int) -> Shape:
-        return self.walk.shape(i) if i >= 0 else self.walk.leaf_shape(-1 - i)
 
     def _classify(self, index: int, data: list[int]) -> tuple[Kind | None, str]:
         name = self.walk.names[index]
@@ -203,10 +201,10 @@ class _Condenser:
         if len(data) != 1 or not (name == "Mul" or numerator_only):
             return Kind.OTHER, snake_case(name)
         self.asked.add(index)
-        mask = _masked_to(self.walk.nodes[index], self.walk.shape(index))
+        mask = masked_to(self.walk.nodes[index], self.walk.shape(index))
         if name == "Mul" and mask > 1:
             return Kind.DROPOUT, "dropout"
-        if name == "Mul" and (mask == 1 or _is_zero(self.walk.nodes[index])):
+        if name == "Mul" and (mask == 1 or is_zero(self.walk.nodes[index])):
             return (Kind.OTHER, "mul") if index < self.loss_from else (None, "")
         return None, ""
 
@@ -248,7 +246,7 @@ class _Condenser:
         module = self._module(index, kind, sources, names)
         if word == "conv":
             word = f"conv{max(len(shape) - 2, 1)}d"
-        weight = self._weight_shape(index) if kind in WEIGHTED else ()
+        fan_in, fan_out = fans(self.walk, index) if kind in WEIGHTED else (0, 0)
         number = len(self.sites)
         self.sites.append(
             Site(
@@ -259,8 +257,8 @@ class _Condenser:
                 shape=shape,
                 unit_dim=self._unit_dim(kind, word, shape, sources),
                 parameters=names,
-                fan_in=_product(weight[1:]),
-                fan_out=weight[0] if weight else 0,
+                fan_in=fan_in,
+                fan_out=fan_out,
                 details=self._details(index, kind),
             )
         )
@@ -276,10 +274,10 @@ class _Condenser:
             self.asked.add(index)
         if kind is Kind.OTHER and name == "Mul":
             self.asked.add(index)
-            if _is_zero(node):
+            if is_zero(node):
                 return {"factor": 0.0}
         if kind is Kind.DROPOUT and name in PRODUCTS:
-            return {"p": round(1 - 1 / _masked_to(node, self.walk.shape(index)), 6)}
+            return {"p": round(1 - 1 / masked_to(node, self.walk.shape(index)), 6)}
         along = normalised_along(self.walk, index) if kind is Kind.OTHER else {}
         if kind is Kind.NORM and (kept := self.momenta.get(self.places[index].module)) is not None:
             return {**details(name, node), "momentum": kept}
@@ -318,18 +316,6 @@ class _Condenser:
             if i is not None and (i in self.weight_like if i >= 0 else i not in self.data_leaves):
                 yield i
 
-    def _weight_shape(self, index: int) -> Shape:
-        """Shape of the weight as `[fan_out, fan_in…]`; empty if it cannot be told."""
-        name, inputs = self.walk.names[index], self.walk.inputs[index]
-        position = 1 if name not in LINEAR_MAPS else len(inputs) - 1
-        operand = inputs[position] if position < len(inputs) else None
-        if operand is None:
-            return ()
-        shape = self._input_shape(operand)
-        if name in LINEAR_MAPS and (operand >= 0 or name in UNTURNED):
-            return tuple(reversed(shape[-2:]))
-        return shape
-
     def _unit_dim(self, kind: Kind, word: str, shape: Shape, sources: tuple[int, ...]) -> int:
         """The dimension of the units: 1 (channels) behind a convolution, elsewhere the last."""
         if kind is Kind.CONVOLUTION or word in CHANNELS_FIRST or "pool" in word:
@@ -341,59 +327,32 @@ class _Condenser:
         return -1
 
 
-def _masked_to(node: Any, shape: Shape) -> float:
-    """The one value beside 0 of the constant a Mul multiplies by; NaN if that is no mask.
-
-    Above 1 it is dropout, as `F.dropout` makes it on CPUs (elsewhere it is a node of its own); at
-    1 it is a gate such as `x * (x > 0)`, or in the loss a target such as `y * log(p)`.
-    """
-    mask = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
-    if not isinstance(mask, Tensor) or not shape or mask.is_complex():
-        return math.nan
-    whole_channels = (*shape[:2], *[1] * len(shape[2:]))
-    if tuple(mask.shape) not in (shape, whole_channels):
-        return math.nan
-    if mask.dtype is torch.bool:
-        return 1.0
-    mask = mask.detach()
-    kept = mask.max()
-    two_valued = (mask == 0).any() & ((mask == 0) | (mask == kept)).all()
-    return float(kept) if two_valued else math.nan
-
-
-def told_by(walked: Walk, index: int) -> Hashable:
-    """What the values that a node saved tell of its site, at the price of one look at them.
-
-    A factor with the extremes, form and type of a mask seen before, at the same place, is taken
-    for one again; between 0 and another number it is looked at anew.
+def fans(walked: Walk, index: int) -> tuple[int, int]:
+    """Inputs and outputs of a unit: `fan_in`, `fan_out`; zeros if they cannot be told.
 
     Args:
         walked: The graph.
-        index: Index of a node that `Condensed.told` names.
+        index: Index of a node that multiplies by a weight.
     """
-    name, node = walked.names[index], walked.nodes[index]
-    if name not in PRODUCTS:
-        return tuple(details(name, node).items())
-    factor = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
-    if not isinstance(factor, Tensor) or factor.is_complex() or not factor.numel():
-        return None
-    form = factor.dtype, tuple(factor.shape)
-    if not factor.is_cpu:  # a look would wait for the device
-        return form
-    if factor.dtype is torch.bool:
-        return *form, bool(factor.detach().any())
-    low, high = (float(extreme) for extreme in torch.aminmax(factor.detach()))
-    if None not in walked.inputs[index]:
-        return *form, low == high == 0
-    return *form, (low, high) if low == 0 or high == 0 else None
+    weight = _weight_shape(walked, index)
+    return (_product(weight[1:]), weight[0]) if weight else (0, 0)
 
 
-def _is_zero(node: Any) -> bool:
-    """Whether a Mul multiplies by a constant of nothing but zeros, such as a dropout of 1."""
-    factor = next((m for m in (saved(node, "other"), saved(node, "self")) if m is not None), None)
-    if not isinstance(factor, Tensor) or not factor.numel() or factor.is_complex():
-        return False
-    return not bool(factor.detach().any())
+def _weight_shape(walked: Walk, index: int) -> Shape:
+    """Shape of the weight as `[fan_out, fan_in…]`; empty if it cannot be told."""
+    name, inputs = walked.names[index], walked.inputs[index]
+    position = 1 if name not in LINEAR_MAPS else len(inputs) - 1
+    operand = inputs[position] if position < len(inputs) else None
+    if operand is None:
+        return ()
+    shape = _input_shape(walked, operand)
+    if name in LINEAR_MAPS and (operand >= 0 or name in UNTURNED):
+        return tuple(reversed(shape[-2:]))
+    return shape
+
+
+def _input_shape(walked: Walk, i: int) -> Shape:
+    return walked.shape(i) if i >= 0 else walked.leaf_shape(-1 - i)
 
 
 def _product(numbers: Shape) -> int:

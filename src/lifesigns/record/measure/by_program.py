@@ -190,7 +190,10 @@ class ByProgram:
         table = self._tables.get(turn)
         if table is None or table.lying != lying:
             return None
-        return table if self.pack.room(table.numbers) == table.room else None
+        if self.pack.room(table.numbers) == table.room:
+            return table
+        self.pack.give_back(table.numbers)
+        return None
 
     def _keep(self, table: Table) -> Table:
         if self._keeps:

@@ -20,6 +20,8 @@ from lifesigns.record.graph.walk import Walk, saved
 
 MOST_NUMBERS = 2**22
 """Of a batch whose memory is another library's, of which the numbers are compared."""
+PLACES = 64
+"""Where they are compared before all of them are."""
 
 
 def dealt_out(walked: Walk, sites: Mapping[int, int], batch: Tensor | None) -> dict[str, float]:
@@ -131,6 +133,9 @@ def _are_the_same(data: Tensor, batch: Tensor) -> bool:
         return True
     if data.device.type != "cpu" or data.numel() > MOST_NUMBERS:
         return False
-    numbers = data.detach().flatten()
+    numbers, others = data.detach().flatten(), batch.detach().flatten()
+    apart = max(len(numbers) // PLACES, 1)
+    if not torch.equal(numbers[::apart], others[::apart]):
+        return False
     varied = bool((numbers != numbers[0]).any().item())
-    return varied and torch.equal(numbers, batch.detach().flatten())
+    return varied and torch.equal(numbers, others)

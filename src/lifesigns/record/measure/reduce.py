@@ -282,6 +282,14 @@ class Pack:
         self._used = first + numbers
         return self._slot, first, self._address + 8 * first
 
+    def give_back(self, numbers: int) -> None:
+        """The room that was asked for last is free again.
+
+        Args:
+            numbers: How many it was for.
+        """
+        self._used -= numbers
+
     def _make_room(self, numbers: int) -> None:
         """Begins a block: that of the last time, unless it was too small then or is so now."""
         wanted = max(numbers, self._wanted, BLOCK)
