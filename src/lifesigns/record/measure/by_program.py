@@ -71,6 +71,8 @@ class Entry:
     rows: dict[str, tuple[int, slice]] = field(default_factory=dict)
     sample: Tensor | None = None
     """Where the program puts a sample, of the weight or the gradient."""
+    copied: Tensor | None = None
+    """Where one is put that the program cannot take."""
     given: tuple[Tensor | None, ...] = ()
     """The samples before a step, which the program reads."""
 
@@ -156,7 +158,7 @@ class ByProgram:
                 if entry.sample is not None:
                     watched.keep(what, entry.sample)
                 elif part.sampled is not None:
-                    keep_sample(what, part)
+                    entry.copied = keep_sample(what, part, entry.copied)
             jobs = table.jobs([part.values for part in read])
             self._program.measure(jobs, len(read), table.values)
         if len(read) < len(parts):

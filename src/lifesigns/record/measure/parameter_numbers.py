@@ -211,15 +211,26 @@ def apart(count: int) -> int:
     return max(-(-count // SAMPLE), 1)
 
 
-def keep_sample(what: str, part: Part) -> None:
+def keep_sample(what: str, part: Part, room: Tensor | None = None) -> Tensor | None:
     """Keeps a sample, if one is wanted.
 
     Args:
         what: `weight` or `gradient`.
         part: The parameter, or its gradient.
+        room: Where the sample of the last cycle lies, which is wanted no more.
+
+    Returns:
+        The sample.
     """
-    if part.sampled is not None:
-        part.watched.keep(what, wide(sample(part.sampled)).clone())
+    if part.sampled is None:
+        return None
+    taken = wide(sample(part.sampled))
+    if room is not None and (room.shape, room.dtype) == (taken.shape, taken.dtype):
+        kept = room.copy_(taken)
+    else:
+        kept = taken.clone()
+    part.watched.keep(what, kept)
+    return kept
 
 
 def _unsafe(numbers: list[Tensor], least: float) -> list[int]:
