@@ -58,6 +58,7 @@ from lifesigns.record.measure.torn_edges import torn_edges
 from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.torn_pictures import torn_pictures
 from lifesigns.record.measure.torn_states import may_tear_states, torn_states
+from lifesigns.record.measure.torn_values import has_views, torn_values
 from lifesigns.record.measure.turned_heads import has_constants, turned_heads
 from lifesigns.record.measure.wrapped_levels import wrapped_levels
 
@@ -108,6 +109,7 @@ LOOKS = (
     ),
     Look("heads of attention", lambda s: torn_heads(s.walked, s.condensed)),
     Look("last states", lambda s: torn_states(s.walked, s.condensed), may_tear_states),
+    Look("views", lambda s: torn_values(s.walked, s.condensed), has_views),
     Look(
         "layers that are asked the same",
         lambda s: same_answers(s.walked, s.networks),
