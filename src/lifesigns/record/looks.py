@@ -40,6 +40,7 @@ from lifesigns.record.loss.shifted_twice import shifted_twice
 from lifesigns.record.loss.taken_level import taken_level
 from lifesigns.record.loss.told_in_place import told_in_place
 from lifesigns.record.loss.unread_answers import UnreadAnswers
+from lifesigns.record.loss.unread_heads import unread_heads
 from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.blended_labels import blended_labels
 from lifesigns.record.measure.coarse_weights import coarse_weights
@@ -150,6 +151,7 @@ LOOKS = (
         may_bootstrap,
     ),
     Look("pairs of rows", lambda s: paired_rows(s.pack, s.walked), may_compare_rows),
+    Look("parts of a container", lambda s: unread_heads(s.walked, s.condensed, s.forward)),
 )
 """In each recorded pass."""
 
