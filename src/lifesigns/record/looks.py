@@ -24,6 +24,7 @@ from lifesigns.record.loss.comparison import PendingMarks
 from lifesigns.record.loss.cut_circle import cut_circle
 from lifesigns.record.loss.degrees import degrees
 from lifesigns.record.loss.episodes import may_weigh_rows, weights_of_rows
+from lifesigns.record.loss.fed_answers import fed_answers, feeds_steps
 from lifesigns.record.loss.first_nodes import first_nodes
 from lifesigns.record.loss.hidden_words import hidden_words
 from lifesigns.record.loss.integer_masks import integer_masks
@@ -185,6 +186,7 @@ OF_DATA = (
         lambda s: sorted_twice(s.pack, s.walked, s.ends.batch),
         has_orders,
     ),
+    Look("answers that are fed", lambda s: fed_answers(s.pack, s.walked), feeds_steps),
     Look("ends of sequences", lambda s: read_early(s.pack, s.walked), reads_places),
     Look("angles of heads", lambda s: turned_heads(s.pack, s.walked), has_constants),
     Look(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lifesigns.evidence import Stream, Threshold
@@ -28,6 +28,10 @@ UNCOUNTED = "hidden_uncounted"
 APART, ALONG, SPREAD = "last_input_apart", "last_input_dim", "targets_apart"
 """Details of a loss: how far targets are from what is last in the input along a dimension, and from
 one another."""
+FED, LOOKED_UP = "fed_answers", "fed_lookups"
+"""Details of a loss: lookups of a decoder that are the answer of the step they lead to first, and
+all that are the answer of some step."""
+FEW = Threshold(2, "steps of a decoder that are fed their answer", "a single one may be a repeat")
 SAME = Threshold(
     1e-5,
     "distance of targets to the last inputs over the range of the targets",
@@ -41,6 +45,10 @@ def check(stream: Stream) -> Iterable[Finding]:
     hidden = [one.details[UNCOUNTED] for one in stream.marked(UNCOUNTED)]
     if len(hidden) >= STEPS and min(hidden) >= HIDDEN:
         yield _asks_for_what_is_shown(stream, hidden)
+        return
+    fed = stream.marked(LOOKED_UP)
+    if len(fed) >= STEPS and all(_is_fed(one.details) for one in fed):
+        yield _feeds_the_answer(stream, len(fed), fed[0].details[FED])
         return
     for snapshot in stream.snapshots:
         mixing = snapshot.mixing
@@ -109,6 +117,28 @@ def _asks_for_what_is_shown(stream: Stream, hidden: Sequence[float]) -> Finding:
     )
 
 
+def _is_fed(details: Mapping[str, float]) -> bool:
+    return details[LOOKED_UP] == details[FED] >= FEW
+
+
+def _feeds_the_answer(stream: Stream, recorded: int, fed: float) -> Finding:
+    steps = round(fed)
+    return RULE.finding(
+        Severity.WARNING,
+        "each step of the decoder is fed the very answer that it is to give",
+        site=_first_site(stream.first),
+        step=stream.first.step,
+        measured=f"{steps} of {steps} class numbers that are looked up for a step are what the "
+        f"loss compares with that step, for all samples, in {recorded} recorded steps"
+        f"{stream.course.remark}",
+        expected="the answer of the step before, behind a token that starts it",
+        certainty=f"exact, in {stream.seen}",
+        causes=("wrong_labels", "other"),
+        remedies=(_BEFORE,),
+        evidence={"steps": steps},
+    )
+
+
 def _first_site(snapshot: Snapshot) -> str:
     return snapshot.graph.sites[0].name if snapshot.graph.sites else ""
 
@@ -127,6 +157,12 @@ _SHIFT = Remedy(
 _START = Remedy(
     "A decoder: give it the target moved by one, behind a token that starts it.",
     "told = F.pad(target, (1, 0), value=start)[:, :-1]\nlogits = model(source, told)",
+)
+_BEFORE = Remedy(
+    "Feed each step the answer of the step before.",
+    "for t in range(steps):\n"
+    "    out, state = cell(embed(word), state)\n"
+    "    word = target[:, t]  # for step t + 1; not before the cell is asked",
 )
 _NEXT = Remedy(
     "Take the value behind the window: a slice ends before the index it is given.",
@@ -149,6 +185,12 @@ def _masked(*hidden: float) -> Trace:
     return example.marked_each(known, [{UNCOUNTED: number} for number in hidden])
 
 
+def _fed(*answers: float) -> Trace:
+    """So many of seven lookups are the answer of their own step, in one recorded step each."""
+    known = example.regression(example.FALLING, update=1e-3)
+    return example.marked_each(known, [{FED: number, LOOKED_UP: 7.0} for number in answers])
+
+
 def _forecast(apart: float, *, spread: float = 2.0, penalised: bool = False) -> Trace:
     """Targets that are so far from the last inputs, and from one another."""
     known = example.regression(example.FALLING, update=1e-3)
@@ -169,7 +211,8 @@ RULE = Rule(
     "loss falls to almost nothing. On its own it has nothing to copy, and says nothing sensible.",
     sees="""
 The input of a decoder that is its target, not moved by one; or a language model whose labels were
-not moved. The network reads from left to right, as one does that is to go on by itself. Or a masked
+not moved. The network reads from left to right, as one does that is to go on by itself. Or a loop
+that feeds `target[:, t]` before it asks for step t. Or a masked
 language model whose loss ignores the tokens that are hidden, and counts those that are shown. Or a
 forecast whose target is the last value of its window: one index too few.
 """,
@@ -179,27 +222,33 @@ output at one position is sent back as a gradient. It is not 0 at that token and
 and exactly 0 at all later ones: a proof. The loss is not asked, for it looks better than it is.
 Words are hidden where the loss leaves some out between others, most of them are one token that
 stands at no place that counts, and each target that counts is the token at its own place, in all of
-the first recorded steps. Of a regression all targets are compared with what is last in the input
-along each dimension; they are the same in all recorded steps.
+the first recorded steps. Of a decoder that is called step by step, whatever is looked up by one
+class number for each sample is compared with the targets of the step that it leads to first; all
+that agree with some step do so with that one. Of a regression all targets are compared with what is
+last in the input along each dimension; they are the same in all recorded steps.
 """,
     ignore="""
 Autoencoders say again what they are given, and read all of it: their output depends on later
 tokens, too. Padding is ignored at the ends of a text, not within it; a token that separates two
 sentences is left out once in each. Masked language models hide
 what they ask for, and a network that moves its input by one itself does not depend on its own
-token. A loss with other terms may well compare with an input at a boundary; a target that is all of
+token. A decoder that is fed the answer of the step before agrees with that one. A loss with other
+terms may well compare with an input at a boundary; a target that is all of
 the input is that of an autoencoder.
 """,
     references=("Williams & Zipser 1989, A Learning Algorithm: teacher forcing",),
     reads=frozenset({Quantity.MIXING, Quantity.LOSS}),
     check=check,
-    thresholds={"told": TOLD, "hidden": HIDDEN, "same": SAME, "steps": STEPS},
+    thresholds={"told": TOLD, "hidden": HIDDEN, "same": SAME, "steps": STEPS, "few": FEW},
     cases=(
         Case("told", lambda: _example(Mixing(told=3)), Severity.WARNING),
         Case("told, and nothing mixed", lambda: _example(Mixing(31, told=8)), Severity.WARNING),
         Case("hidden, and not asked for", lambda: _masked(90, 80, 90), Severity.WARNING),
         Case("near miss: hidden words count in a step", lambda: _masked(90, 0, 90), None),
         Case("near miss: few are hidden", lambda: _masked(3, 3, 3), None),
+        Case("a decoder that is fed its answers", lambda: _fed(7, 7, 7), Severity.WARNING),
+        Case("near miss: fed the step before", lambda: _fed(0, 0, 0), None),
+        Case("near miss: fed in two recorded steps", lambda: _fed(7, 7), None),
         Case("the last value of a window", lambda: _forecast(0.0), Severity.WARNING),
         Case("near miss: the next value", lambda: _forecast(0.01), None),
         Case("near miss: targets that are all the same", lambda: _forecast(0.0, spread=0.0), None),
