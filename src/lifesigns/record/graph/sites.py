@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -34,6 +34,7 @@ from lifesigns.record.graph.unreached_calls import unreached_calls
 from lifesigns.record.graph.walk import Walk, snake_case
 from lifesigns.records import WEIGHTED, Graph, Kind, Shape, Site
 
+Found = TypeVar("Found")
 LOOKUPS = frozenset({"Gather", "Index", "IndexSelect"})
 """Rows chosen by data: of a parameter, an embedding."""
 CHANNELS_FIRST = frozenset({"batch_norm", "group_norm"})
@@ -64,6 +65,20 @@ class Condensed:
     """What those who read the graph keep of it, by its class, which says what else is its key."""
     kept_of_all_sizes: dict[type, Any] = field(default_factory=dict)
     """What they keep of it and of all graphs that differ from it in sizes alone."""
+
+
+def first_kept(kept: dict[type, Any], kind: type[Found], found: Iterator[Found]) -> Found | None:
+    """The first thing of a kind, looked for once in graphs that are alike; None without one.
+
+    Args:
+        kept: Where the answer is kept, see `Condensed`.
+        kind: Its class.
+        found: Gives such things; not asked where there is an answer.
+    """
+    if kind not in kept:
+        kept[kind] = next(found, None)
+    first: Found | None = kept[kind]
+    return first
 
 
 def condense(walked: Walk, forward: Forward, leaf_name: Callable[[Tensor], str]) -> Condensed:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lifesigns.record.graph.module_calls import Call, Forward
-from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.sites import Condensed, first_kept
 from lifesigns.record.graph.walk import Walk
 
 
@@ -36,10 +36,9 @@ def unread_heads(walked: Walk, condensed: Condensed, forward: Forward) -> dict[s
         condensed: Its sites, which keep the answer for graphs and calls that are alike.
         forward: The module calls of the step; empty if it was not armed.
     """
-    kept = condensed.kept_of_all_sizes
-    if UnreadHeads not in kept:
-        kept[UnreadHeads] = next(_unread(walked, condensed, forward), None)
-    found: UnreadHeads | None = kept[UnreadHeads]
+    found = first_kept(
+        condensed.kept_of_all_sizes, UnreadHeads, _unread(walked, condensed, forward)
+    )
     return {} if found is None else found.details()
 
 

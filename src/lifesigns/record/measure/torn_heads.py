@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from lifesigns.record.graph.operations import ATTENTION_PREFIX, VIEWS
-from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.sites import Condensed, first_kept
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.measure.order_blind import attentions, softmax_of
 from lifesigns.record.measure.sequence_rows import LAYOUT, MAPS, SCALES
@@ -45,9 +45,7 @@ def torn_heads(walked: Walk, condensed: Condensed) -> dict[str, float]:
         walked: The graph of a loss.
         condensed: Its sites, which keep the answer for graphs that are alike.
     """
-    if TornHeads not in condensed.kept:
-        condensed.kept[TornHeads] = next(_torn(walked, condensed.site_of_node), None)
-    found: TornHeads | None = condensed.kept[TornHeads]
+    found = first_kept(condensed.kept, TornHeads, _torn(walked, condensed.site_of_node))
     return {} if found is None else found.details()
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from lifesigns.record.graph.operations import FUSED_RECURRENT, VIEWS
 from lifesigns.record.graph.site_below import site_below
-from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.sites import Condensed, first_kept
 from lifesigns.record.graph.walk import Walk
 
 
@@ -44,9 +44,7 @@ def torn_states(walked: Walk, condensed: Condensed) -> dict[str, float]:
         walked: The graph of a loss.
         condensed: Its sites, which keep the answer for graphs that are alike.
     """
-    if TornStates not in condensed.kept:
-        condensed.kept[TornStates] = next(_torn(walked, condensed), None)
-    found: TornStates | None = condensed.kept[TornStates]
+    found = first_kept(condensed.kept, TornStates, _torn(walked, condensed))
     return {} if found is None else found.details()
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lifesigns.record.graph.operations import VIEWS
 from lifesigns.record.graph.site_below import site_below
-from lifesigns.record.graph.sites import Condensed
+from lifesigns.record.graph.sites import Condensed, first_kept
 from lifesigns.record.graph.walk import Walk
 from lifesigns.records import Shape
 
@@ -52,9 +52,7 @@ def torn_values(walked: Walk, condensed: Condensed) -> dict[str, float]:
         walked: The graph of a loss.
         condensed: Its sites, which keep the answer for graphs that are alike.
     """
-    if TornValue not in condensed.kept:
-        condensed.kept[TornValue] = next(_torn(walked, condensed), None)
-    found: TornValue | None = condensed.kept[TornValue]
+    found = first_kept(condensed.kept, TornValue, _torn(walked, condensed))
     return {} if found is None else found.details()
 
 

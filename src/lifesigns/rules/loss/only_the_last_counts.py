@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lifesigns.evidence import Run, Threshold
 from lifesigns.evidence.sites import counted
@@ -62,13 +61,8 @@ _HAND_ON = Remedy(
 # --- cases ----------------------------------------------------------------------------------------
 def _example(*unread: float, losses: Sequence[float] = example.FALLING) -> Trace:
     """Recorded passes in which so many parts before the last one are in no loss."""
-    known = example.marked(example.regression(losses, update=1e-3), {UNREAD: 1.0, AT: 0.0})
-    shots = tuple(
-        replace(shot, loss=replace(shot.loss, details={**shot.loss.details, UNREAD: each}))
-        for shot, each in zip(known.snapshots, unread, strict=False)
-        if shot.loss
-    )
-    return replace(known, snapshots=shots)
+    known = example.regression(losses, update=1e-3)
+    return example.marked_each(known, [{UNREAD: number, AT: 0.0} for number in unread])
 
 
 RULE = Rule(
