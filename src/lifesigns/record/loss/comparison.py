@@ -59,6 +59,8 @@ class PendingLoss:
     class_table: tuple[int, int] | None = None
     """What was predicted of each class, and the classes; compared when somebody asks."""
     row_sums: tuple[int, int] | None = None
+    empty_rows: int | None = None
+    """How many rows of targets sum to 0."""
     fractions: int | None = None
     moments: int | None = None
     entropy: int | None = None
@@ -152,6 +154,8 @@ class PendingLoss:
             details["smoothing"] = self.smoothing / scale
         if self.contrast is not None:
             details.update(self.contrast.of(arrays))
+        if self.empty_rows is not None and (count := float(arrays[self.empty_rows][0])):
+            details["empty_rows"] = count
         for marks in self.marks:
             details.update(marks.of(arrays))
         return details
@@ -252,6 +256,8 @@ def compare(
     if values.dim() > 1 and values.shape[-1] > 1 and values.numel():
         rows = values.reshape(-1, values.shape[-1]).sum(-1)
         pending.row_sums = (pack.add(rows.amin()), pack.add(rows.amax()))
+        if pending.reading.kind == "cross_entropy":
+            pending.empty_rows = pack.add((rows == 0).sum())
     if pending.reading.kind in _OF_MEDIANS and values.numel():
         pending.quantiles = pack.add(_quantiles(values))
     if values.shape == likely.shape:
