@@ -14,6 +14,7 @@ from torch import Tensor
 from lifesigns.record.loss.classes import compared_classes, sums_of_classes
 from lifesigns.record.loss.contrast import PendingContrast
 from lifesigns.record.loss.few import PendingFew, sums_of_few
+from lifesigns.record.loss.filled_targets import filled_targets
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading
 
@@ -21,6 +22,7 @@ UNKNOWN = float("nan")
 MOST_CLASSES = 4096
 _IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
 _OF_MEDIANS = frozenset({"absolute_error", "huber"})
+_OF_SIZES = _OF_MEDIANS | {"squared_error"}
 _SMALL_TABLE = 4096
 """Numbers of a table of samples and classes that is kept until somebody asks."""
 _QUANTILES = 32
@@ -260,6 +262,8 @@ def compare(
             pending.empty_rows = pack.add((rows == 0).sum())
     if pending.reading.kind in _OF_MEDIANS and values.numel():
         pending.quantiles = pack.add(_quantiles(values))
+    if pending.reading.kind in _OF_SIZES:
+        pending.mark(filled_targets(pack, given, values))
     if values.shape == likely.shape:
         if is_image(values):
             pending.places = (pack.sums(_places(given), -1), pack.sums(_places(values), -1))
