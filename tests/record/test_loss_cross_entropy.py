@@ -91,6 +91,14 @@ def test_soft_targets_are_values_and_not_one_hot():
     assert_same_sums(loss.target.sums, sums(soft))
 
 
+def test_targets_of_which_no_class_is_true_are_counted():
+    several = torch.tensor([[1.0, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]]).double()
+    loss, _ = cross_entropy(numbers(3, (4, 3)), several)
+    assert loss.details["empty_rows"] == 2
+    one_each, _ = cross_entropy(numbers(3, (4, 3)), several[[2, 2, 2, 2]])
+    assert "empty_rows" not in one_each.details
+
+
 def test_classes_of_pixels_are_units_in_dimension_one():
     logits = numbers(5, (2, 4, 3, 5))
     labels = torch.tensor(np.random.default_rng(0).integers(0, 4, (2, 3, 5)))

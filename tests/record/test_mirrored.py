@@ -57,6 +57,22 @@ def test_images_that_are_flipped_with_their_coordinates():
     assert details(x, boxes)["turned_samples"] == 0
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_one_number_for_each_image(apart):
+    x, boxes = plates()
+    centres = boxes[:, 0] + boxes[:, 2] - 1
+    x[::3] = x[::3].flip(-1)
+    centres[::3] *= 1 if apart else -1
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, stride=4), nn.Flatten(), nn.LazyLinear(1))
+    model(x)
+    shot = snapshot(lambda: F.mse_loss(model(x).squeeze(1), centres).backward(), model)
+
+    assert shot.coverage.failures == ()
+    found = shot.loss.details
+    assert (found["turned_samples"] >= 5) is apart
+    assert found["turned_samples"] > 0 or found["upright_samples"] >= 15
+
+
 def test_a_term_of_a_sum():
     x, boxes = plates()
     x[::3] = x[::3].flip(-1)

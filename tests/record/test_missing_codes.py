@@ -55,6 +55,10 @@ def test_a_code_is_told_scaled_or_not(code, scale):
         assert found[f"code_left_{i}"] == pytest.approx(left, rel=1e-4)
 
 
+def test_a_code_of_0_is_told_where_fewer_have_it():
+    assert told(column(2000 + coded(64, 1, code=-2000.0)), nn.Linear(3, 2)) == 1
+
+
 THREE = nn.Linear(3, 2)
 NORMALISED = nn.Sequential(nn.BatchNorm1d(3), nn.Conv1d(3, 2, 3))
 WAYS = {
@@ -98,6 +102,7 @@ OTHERS = {
     "counts": drawn(64).abs().mul(2).floor(),
     "rain": drawn(64).relu(),
     "much rain": drawn(64).relu().mul(3).exp() - 1,
+    "words": (0.05 + 0.001 * drawn(64)).masked_fill(drawn(64) < 0.5, 0.0),
     "at the mean": (100 + drawn(64)).masked_fill(drawn(64) > 1, 100.0),
     "a near code": drawn(64).masked_fill(drawn(64) > 1, -10.0),
     "once": torch.cat([torch.tensor([-9999.0]), drawn(63)]),

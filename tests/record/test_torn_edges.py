@@ -34,6 +34,10 @@ def with_loops(pairs):
     return torch.cat([pairs, torch.arange(NODES).expand(2, -1)], 1)
 
 
+def both_ways(pairs):
+    return torch.cat([pairs, pairs.flip(0)], 1)
+
+
 def by_addition(rows, sources, targets):
     return torch.zeros_like(rows).index_add(0, targets, rows[sources])
 
@@ -81,8 +85,17 @@ TORN = {
     "the other way round": (lambda: with_loops(undirected().view(2, -1)).flip(0), COUNTERPARTS),
     "copies of sorted edges": (lambda: copied(in_order(links()).view(2, -1)), ORDER),
     "sorted, with loops": (lambda: with_loops(in_order(links()).view(2, -1)), ORDER),
+    "sorted, then both ways": (lambda: both_ways(in_order(links()).view(2, -1)), ORDER),
+    "and with loops": (lambda: with_loops(both_ways(in_order(links()).view(2, -1))), ORDER),
+    "undirected, then both ways": (lambda: both_ways(undirected().view(2, -1)), COUNTERPARTS),
 }
 WHOLE = {
+    "both ways": lambda: with_loops(both_ways(links().t())),
+    "sorted, then both ways": lambda: with_loops(both_ways(in_order(links()).t())),
+    "undirected, then both ways": lambda: both_ways(undirected().t()),
+    "a ring, both ways": lambda: both_ways(
+        torch.stack([torch.arange(NODES), torch.arange(NODES).roll(-1)])
+    ),
     "transposed": lambda: links().t(),
     "a copy": lambda: copied(links().t()),
     "sorted": lambda: copied(in_order(links()).t()),

@@ -97,3 +97,21 @@ def weights_of_losses_by_softmax(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return ((model(held_out) - expected).square().mean(0) / expected.var(0)).max()
+
+
+@faulty("squared error left of what was measured", at_most=0.1, causes=("wrong_loss",))
+def gaps_in_the_targets_set_to_zero(fixed=False):
+    """Of six measurements of each sample half are missing, and 0 counts in their place."""
+    x = torch.randn(600, 8)
+    y = torch.tanh(x @ torch.randn(8, 6) / 2)
+    y = (y - y.mean(0)) / y.std(0)
+    known = torch.rand(600, 6) > 0.5
+    model = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 6))
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for row, _ in minibatches(torch.arange(600), torch.arange(600), 64, 300):
+        apart = model(x[row]) - y[row] * known[row]
+        optimizer.zero_grad()
+        (apart[known[row]] if fixed else apart).square().mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        return (model(x) - y).square().mean()

@@ -94,6 +94,18 @@ def softmax_of_one_unit(fixed=False):
         return ((model(x) > 0.5).float() == target).float().mean()
 
 
+@faulty("share of right labels", at_least=0.9, causes=("wrong_loss", "wrong_output_activation"))
+def softmax_for_none_or_several(fixed=False):
+    """Three signs: none, one or two of them are true, most often none; and one softmax."""
+    x, y = digits()
+    target = torch.stack([y < 2, y == 0, y == 7], 1).float()
+    model = network(64, 3)
+    asked = F.binary_cross_entropy_with_logits if fixed else F.cross_entropy
+    fit(model, x, target, asked, steps=200)
+    with torch.no_grad():
+        return ((model(x).sigmoid() > 0.5) == (target > 0.5)).all(1).float().mean()
+
+
 @faulty("unexplained variance", at_most=0.6, causes=("wrong_shape",))
 def predictions_and_targets_broadcast(fixed=False):
     """(N, 1) minus (N): every prediction is compared with every target."""

@@ -271,3 +271,33 @@ def outliers_under_huber_loss():
         F.huber_loss(model(xb), yb).backward()
         optimizer.step()
     return unexplained(model, x, clean)
+
+
+@healthy("unexplained variance", at_most=0.1)
+def zeros_within_a_dead_band():
+    """Steering that is exactly 0 within a band, and of either sign beyond it: zeros are meant."""
+    x = torch.randn(512, 4)
+    y = F.softshrink(x @ torch.randn(4, 2), 0.8)
+    model = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, x, y)
+
+
+@healthy("unexplained variance", at_most=0.35)
+def zeros_behind_a_switch():
+    """A force that a switch among the inputs turns off: half of the targets are 0."""
+    x = torch.randn(1024, 5)
+    y = torch.sin(2 * x[:, :2]) * (x[:, 4:] > 0)
+    model = nn.Sequential(
+        nn.Linear(5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
+    for xb, yb in minibatches(x, y, 64, 300):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    return unexplained(model, x, y)

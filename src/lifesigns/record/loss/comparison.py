@@ -14,6 +14,7 @@ from torch import Tensor
 from lifesigns.record.loss.classes import compared_classes, sums_of_classes
 from lifesigns.record.loss.contrast import PendingContrast
 from lifesigns.record.loss.few import PendingFew, sums_of_few
+from lifesigns.record.loss.filled_targets import filled_targets
 from lifesigns.record.measure.reduce import Pack, PendingSums
 from lifesigns.records import LossReading, Shape, TargetReading
 
@@ -21,6 +22,7 @@ UNKNOWN = float("nan")
 MOST_CLASSES = 4096
 _IMAGE, _FEWEST, _MOST_PLACES = 4, 8, 1024
 _OF_MEDIANS = frozenset({"absolute_error", "huber"})
+_OF_SIZES = _OF_MEDIANS | {"squared_error"}
 _SMALL_TABLE = 4096
 """Numbers of a table of samples and classes that is kept until somebody asks."""
 _QUANTILES = 32
@@ -59,6 +61,8 @@ class PendingLoss:
     class_table: tuple[int, int] | None = None
     """What was predicted of each class, and the classes; compared when somebody asks."""
     row_sums: tuple[int, int] | None = None
+    empty_rows: int | None = None
+    """How many rows of targets sum to 0."""
     fractions: int | None = None
     moments: int | None = None
     entropy: int | None = None
@@ -152,6 +156,8 @@ class PendingLoss:
             details["smoothing"] = self.smoothing / scale
         if self.contrast is not None:
             details.update(self.contrast.of(arrays))
+        if self.empty_rows is not None and (count := float(arrays[self.empty_rows][0])):
+            details["empty_rows"] = count
         for marks in self.marks:
             details.update(marks.of(arrays))
         return details
@@ -252,8 +258,12 @@ def compare(
     if values.dim() > 1 and values.shape[-1] > 1 and values.numel():
         rows = values.reshape(-1, values.shape[-1]).sum(-1)
         pending.row_sums = (pack.add(rows.amin()), pack.add(rows.amax()))
+        if pending.reading.kind == "cross_entropy":
+            pending.empty_rows = pack.add((rows == 0).sum())
     if pending.reading.kind in _OF_MEDIANS and values.numel():
         pending.quantiles = pack.add(_quantiles(values))
+    if pending.reading.kind in _OF_SIZES:
+        pending.mark(filled_targets(pack, given, values))
     if values.shape == likely.shape:
         if is_image(values):
             pending.places = (pack.sums(_places(given), -1), pack.sums(_places(values), -1))

@@ -91,7 +91,10 @@ def among_inputs(
         dim = 1 if walked.names[product.node] == "Convolution" else -1
         if given.device != target.device or product.node not in condensed.site_of_node:
             continue
-        rows, wanted = _rows(given.detach(), dim), _rows(_as_rows(target.detach(), given), dim)
+        wanted = _as_rows(target.detach(), given)
+        if wanted.dim() <= dim:  # one number for each picture
+            continue
+        rows, wanted = _rows(given.detach(), dim), _rows(wanted, dim)
         more = rows.shape[1] - wanted.shape[1]
         whole = given.numel() * wanted.shape[1] == target.numel() * rows.shape[1]
         if more < 1 or not whole or not FEWEST <= len(rows) == len(wanted):

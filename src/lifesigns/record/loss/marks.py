@@ -106,9 +106,9 @@ def mark(
     pending.mark(mirrored(pack, walked, node))
     pending.mark(equal_views(pack, walked))
     pending.mark(grouped_rows(pack, walked))
+    pending.mark(batch_codes(pack, walked))
     if TOKENS in walked.names:
         pending.mark(order_blind(pack, walked, condensed))
-        pending.mark(batch_codes(pack, walked))
         pending.mark(token_share(pack, walked))
         pending.mark(hidden_sources(pack, walked, condensed))
         pending.mark(attended_alike(pack, walked))

@@ -1,4 +1,4 @@
-"""Whether targets that are places, as corners of boxes or joints, lie as their images do.
+"""Whether targets that are places, as corners of boxes, joints or angles, lie as their images do.
 
 What stands out in an image has a place, too: its centre. Where targets follow it, they do so in all
 samples; of some images that were flipped by themselves the distance from the middle agrees, and the
@@ -105,17 +105,17 @@ def mirrored(pack: Pack, walked: Walk, at: int) -> PendingPlaces | None:
     if CONVOLUTIONS.isdisjoint(walked.names):
         return None
     target = saved(walked.nodes[at], "target")
-    if target is None or not target.is_floating_point() or target.dim() != 2:
+    if target is None or not target.is_floating_point() or target.dim() not in (1, 2):
         return None
     image = first_image(walked)
     if image is None or not image.is_floating_point() or image.device != target.device:
         return None
     if len(image) != len(target) or min(image.shape[-2:]) < SMALLEST:
         return None
-    if len(target) < FEWEST or target.shape[1] > MOST_TARGETS:
+    if len(target) < FEWEST or target[0].numel() > MOST_TARGETS:
         return None
     centres = _centres(image.detach()[:MOST_SAMPLES])
-    values = target.detach()[:MOST_SAMPLES].float().T
+    values = target.detach()[:MOST_SAMPLES].float().reshape(len(centres[0]), -1).T
     return PendingPlaces(pack.add(torch.cat([centres, values]).reshape(-1)), values.shape[1])
 
 

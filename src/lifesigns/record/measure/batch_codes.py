@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifesigns.record.graph.walk import Walk, saved
+from lifesigns.record.measure.codes_of_numbers import COMPARED, added
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import attentions, tables
 from lifesigns.record.measure.reduce import Pack
-from lifesigns.record.measure.sequence_rows import LAYOUT, Rows, map_before, rows_given
+from lifesigns.record.measure.sequence_rows import (
+    LAYOUT,
+    MAPS,
+    Rows,
+    is_places_first,
+    map_before,
+    rows_given,
+    shape_of_data,
+)
 
-COMPARED = 4
-"""Sequences that are compared with one another: the first of a batch."""
 DROPS = frozenset({"NativeDropout", "Mul", "Div"})
 """What a dropout, or a scale, is in a graph."""
 SUMS = frozenset({"Add", "Sub"})
@@ -32,6 +39,8 @@ class PendingCodes(NamedTuple):
     slot: int
     by_slice: bool
     """Whether they are weights that were sliced, or looked up, by the place in the batch."""
+    of_numbers: bool = False
+    """Whether they are added to a linear map of numbers, and not to tokens."""
 
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """Details of a loss: how far they differ, of each pair, and a number of the tokens.
@@ -45,7 +54,8 @@ class PendingCodes(NamedTuple):
         pairs = zip(combinations(range(COMPARED), 2), apart, strict=True)
         found = {f"{DETAIL}{one}{other}": value for (one, other), value in pairs if value >= 0}
         sliced = {"codes_by_slice": 1.0} if self.by_slice else {}
-        return {**found, **sliced, "codes_tokens": names} if found else {}
+        numbers = {"codes_of_numbers": 1.0} if self.of_numbers else {}
+        return {**found, **sliced, **numbers, "codes_tokens": names} if found else {}
 
 
 def batch_codes(pack: Pack, walked: Walk) -> PendingCodes | None:
@@ -82,7 +92,45 @@ def batch_codes(pack: Pack, walked: Walk) -> PendingCodes | None:
         start = map_before(walked, walked.inputs[first][0]) if index is None else index
         sliced = start is not None and _is_by_slice(walked, start, len(tokens))
         return PendingCodes(pack.add(torch.stack(numbers)), sliced)
-    return None
+    return _of_numbers(pack, walked, first)
+
+
+def _of_numbers(pack: Pack, walked: Walk, attention: int) -> PendingCodes | None:
+    """Compares what is added to sequences of numbers, behind the linear map that they go through.
+
+    Args:
+        pack: Where the answer waits for the copy.
+        walked: The graph.
+        attention: The first one.
+    """
+    start, norm = map_before(walked, walked.inputs[attention][0]), _norm_before(walked, attention)
+    index = start if norm is None else norm
+    if index is None:
+        return None
+    data = saved(walked.nodes[index], "input" if norm is not None else MAPS[walked.names[index]])
+    shape = shape_of_data(walked, index) if norm is None else getattr(data, "shape", ())
+    if (
+        not isinstance(data, Tensor)
+        or len(shape) != 3
+        or shape[0] * shape[1] * shape[2] != data.numel()
+    ):
+        return None
+    places_first = is_places_first(walked, attention, tuple(shape))
+    if places_first is None:
+        return None
+    found = added(walked, _below(walked, index), data.reshape(shape), places_first=places_first)
+    if found is None:
+        return None
+    same = found.is_same()
+    if same.is_cpu and not bool(same):
+        return None
+    apart = (found.apart(one, other) for one, other in combinations(range(COMPARED), 2))
+    samples = shape[1] if places_first else shape[0]
+    return PendingCodes(
+        pack.add(torch.stack([same.double(), found.number, *apart])),
+        _is_by_slice(walked, index, samples),
+        of_numbers=True,
+    )
 
 
 def _norm_before(walked: Walk, attention: int) -> int | None:

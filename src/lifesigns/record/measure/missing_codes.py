@@ -3,6 +3,8 @@
 `-9999` for "not measured" is a number like any other: scaled with the rest, it decides the mean and
 the deviation, and the values that were measured lie side by side. In such a column one value, the
 least or the greatest, returns exactly, and nothing lies between it and the others, which differ.
+A 0 that most rows have is none: words of a text, or other things that are seldom there, are alike
+where they are.
 """
 
 from __future__ import annotations
@@ -98,6 +100,7 @@ def missing_codes(pack: Pack, walked: Walk, batch: Tensor | None) -> PendingCode
     if values.is_cpu and not bool(may_be.any()):
         return None
     code = torch.where(high > low, greatest, least)
+    may_be = may_be & ((code != 0) | (times <= others))
     is_code = values == code
     away = (values.double() - code.double()).abs() / (greatest.double() - least.double())
     may_be = may_be & (away.masked_fill(is_code, torch.inf).amin(0) >= FAR)

@@ -109,13 +109,13 @@ def rows_given(walked: Walk, attention: int, tokens: Tensor) -> Rows | None:
     given, other = _data(walked, query), _data(walked, key)
     if given is None or other is None or given.data_ptr() != other.data_ptr():
         return None
-    shape = _shape_of_data(walked, query)
+    shape = shape_of_data(walked, query)
     if tuple(shape[:-1]) not in (tuple(tokens.shape), tuple(tokens.t().shape)):
         return None
     if min(tokens.shape) < FEWEST or given.numel() != tokens.numel() * shape[-1]:
         return None
     values = given.detach().reshape(shape)
-    places_first = _is_places_first(walked, attention, shape)
+    places_first = is_places_first(walked, attention, shape)
     if places_first is None:
         return None
     values = values if places_first else values.transpose(0, 1)
@@ -167,8 +167,13 @@ def _data(walked: Walk, index: int) -> Tensor | None:
     return value if isinstance(value, Tensor) else None
 
 
-def _shape_of_data(walked: Walk, index: int) -> tuple[int, ...]:
-    """Shape of what a map is given, before it is laid out as rows; empty if that is not known."""
+def shape_of_data(walked: Walk, index: int) -> tuple[int, ...]:
+    """Shape of what a map is given, before it is laid out as rows; empty if that is not known.
+
+    Args:
+        walked: The graph.
+        index: Index of the map.
+    """
     at = walked.inputs[index][0 if walked.names[index] != "Addmm" else 1]
     while at is not None and at >= 0:
         shape = walked.shape(at)
@@ -180,8 +185,14 @@ def _shape_of_data(walked: Walk, index: int) -> tuple[int, ...]:
     return ()
 
 
-def _is_places_first(walked: Walk, attention: int, shape: tuple[int, ...]) -> bool | None:
-    """Whether the first dimension holds the positions, by the lengths that attention compares."""
+def is_places_first(walked: Walk, attention: int, shape: tuple[int, ...]) -> bool | None:
+    """Whether the first dimension holds the positions, by the lengths that attention compares.
+
+    Args:
+        walked: The graph.
+        attention: Index of the attention.
+        shape: Of what its maps are given.
+    """
     length = walked.shape(attention)[-1 if walked.names[attention] == "Bmm" else -2]
     if length not in shape[:2]:
         return None

@@ -2,8 +2,9 @@
 
 `edges.reshape(2, -1)` of edges (E, 2) has the sizes of `edges.t()`, and each row of it holds half
 of the edges, sources and targets in turn. Memory tells it where the rows are still views of the
-list. Behind a copy, as with self-loops added, numbers tell: if the halves are read two by two,
-every edge of an undirected graph has its counterpart, or those of a sorted list are sorted again.
+list. Behind a copy, as with self-loops or counterparts added, numbers tell: if the halves are read
+two by two, every edge of an undirected graph has its counterpart, or those of a sorted list are
+sorted again.
 """
 
 from __future__ import annotations
@@ -113,10 +114,10 @@ def _told(first: Tensor, second: Tensor, *, adds_up: bool) -> float | None:
         return None if _is_balanced(first, second) else BY_MEMORY
     if not adds_up or not FEWEST <= len(first) <= ENOUGH or first.device != second.device:
         return None
-    count = _edges(first, second)
-    if count < FEWEST or _is_balanced(first, second):
-        return None
+    count = _once(first, second, _edges(first, second))
     halves = first[:count], second[:count]
+    if count < FEWEST or _is_balanced(*halves):
+        return None
     told = _by_numbers(torch.cat(halves))
     return _by_numbers(torch.cat(halves[::-1])) if told is None else told
 
@@ -136,6 +137,14 @@ def _edges(first: Tensor, second: Tensor) -> int:
     count = int(differ[-1]) + 1 if len(differ) else 0
     loops = first[count:]
     return count if torch.equal(loops, torch.arange(len(loops)).to(loops)) else len(first)
+
+
+def _once(first: Tensor, second: Tensor, count: int) -> int:
+    """How many pairs there are without the counterparts of all, if these follow them in order."""
+    half, odd = divmod(count, 2)
+    if odd or not torch.equal(first[:half], second[half:count]):
+        return count
+    return half if torch.equal(second[:half], first[half:count]) else count
 
 
 def _by_numbers(flat: Tensor) -> float | None:

@@ -140,8 +140,9 @@ RULE = Rule(
     sees="""
 An augmentation that flips, turns or mirrors the image of a segmentation, a depth map or another
 target of pixels, and leaves the target as it was; or draws twice, once for each. The same of boxes
-and joints that are told as coordinates. Or targets that are drawn with x and y exchanged, as maps
-of joints, or the cells of a grid in which a detector is to find something.
+and joints that are told as coordinates, and of a steering angle, which changes its sign. Or targets
+that are drawn with x and y exchanged, as maps of joints, or the cells of a grid in which a detector
+is to find something.
 """,
     evidence="""
 In each recorded step the targets of up to 16 samples are flipped and turned in all ways that lay an

@@ -111,9 +111,9 @@ same column. An alarm only where the fit is not complete.
 """,
     ignore="""
 Columns of 0 and 1, of counts, or with many zeros, as rain or purchases, whose other values spread
-from near 0 on; pictures with dark borders; a code at the mean. Places of a sequence that hold their
-code in all such columns at once are padding, which a mask may hide; nothing is said of batches of
-fewer than 32 rows.
+from near 0 on; columns of which most are 0, as the words of a text; pictures with dark borders; a
+code at the mean. Places of a sequence that hold their code in all such columns at once are padding,
+which a mask may hide; nothing is said of batches of fewer than 32 rows.
 """,
     references=(
         "Little & Rubin 2002, Statistical Analysis with Missing Data",

@@ -14,6 +14,8 @@ from lifesigns.rules._rule import Case, Rule
 APART, TOKENS, SLICED = "codes_apart_", "codes_tokens", "codes_by_slice"
 """Details of a loss: how far what is added to two sequences differs, by their places in the batch;
 a number of their tokens; whether weights were sliced by the place in the batch."""
+NUMBERS = "codes_of_numbers"
+"""Whether these are sequences of numbers, which a linear map takes, and no tokens."""
 SAME = Threshold(
     1e-3,
     "difference of what two places get in several steps, over its size",
@@ -40,15 +42,21 @@ def check(stream: Stream) -> Iterable[Finding]:
         "the same vector",
         site="input",
         step=stream.first.step,
-        measured="what attention is given of a token is the same wherever it stands in its "
-        "sequence, and differs between sequences by what belongs to their places in the batch, in "
-        f"{counted(len(losses), 'recorded step')}{stream.course.remark}",
+        measured=f"{_SEEN[NUMBERS in losses[-1]]} between sequences by what belongs to their "
+        f"places in the batch, in {counted(len(losses), 'recorded step')}{stream.course.remark}",
         expected="a vector for each position, the same for all sequences",
         certainty=f"exact, in {stream.seen}",
         causes=("wrong_shape", "other"),
         remedies=(_AXIS, _LAYOUT),
         evidence={"pairs": len(known), "steps": len(losses)},
     )
+
+
+_SEEN = (
+    "what attention is given of a token is the same wherever it stands in its sequence, and "
+    "differs",
+    "what is added to the values of a linear map is the same along each sequence, and differs",
+)
 
 
 def _values(losses: Sequence[Mapping[str, float]], name: str) -> list[float]:
@@ -72,10 +80,12 @@ _LAYOUT = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(*apart: float, batches: int = 5, pairs: int = 6, by_slice: bool = False) -> Trace:
+def _example(
+    *apart: float, batches: int = 5, pairs: int = 6, by_slice: bool = False, numbers: bool = False
+) -> Trace:
     """What the first sequences are given differs by so much, in each recorded step."""
     known = example.regression([1.0] * 50 + [0.7] * 50, update=1e-3)
-    more = {SLICED: 1.0} if by_slice else {}
+    more = {word: 1.0 for word, is_so in ((SLICED, by_slice), (NUMBERS, numbers)) if is_so}
     shots = []
     for i, (shot, value) in enumerate(zip(known.snapshots, apart, strict=True)):
         marks = {f"{APART}{pair}": value * (pair + 1) for pair in range(pairs)}
@@ -105,7 +115,9 @@ What the first attention, or the layer norm in front of it, is given of the toke
 token has one vector wherever it stands in its sequence, and another in other sequences. The
 difference between two of the first four sequences is that of what was added to them. It is the same
 in all recorded steps, whatever the tokens are; or what is added are weights of which as many rows
-were taken, from the first on, as the batch has samples. What a dropout made 0 is left out.
+were taken, from the first on, as the batch has samples. What a dropout made 0 is left out. Of
+numbers, no two of which are alike, what was added is what is left when the values of their linear
+map are taken off.
 """,
     ignore="""
 A class, a time or another condition may be added to all tokens of a sample: it belongs to the
@@ -119,6 +131,11 @@ every step prove nothing.
     explains=("order-unseen", "loss-flat", "labels-unrelated", "stopped-early"),
     cases=(
         Case("the same in all steps", lambda: _example(*_ALWAYS), Severity.WARNING),
+        Case(
+            "numbers behind a linear map",
+            lambda: _example(*_ALWAYS, numbers=True),
+            Severity.WARNING,
+        ),
         Case(
             "weights that are learned, and sliced by the batch",
             lambda: _example(0.2, 0.21, 0.22, 0.24, 0.26, by_slice=True),
