@@ -84,6 +84,15 @@ def test_an_index_that_is_ignored():
     assert found["ended_inside"] == found["rows_ended"] > 10
 
 
+def test_answers_of_one_word_that_stand_in_their_prompts():
+    ids, _ = texts()
+    last = (ids != END).sum(1, keepdim=True) - 1
+    found = details(ids, ids.masked_fill(torch.arange(8) != last, -100))
+
+    assert found["ended_inside"] == 0
+    assert found["ended_within"] > found["rows_ended"] / 2
+
+
 def test_places_first():
     ids, _ = texts()
     model = Writer()
