@@ -27,6 +27,7 @@ from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.gated_scales import gated_scales
 from lifesigns.record.loss.grouped_rows import grouped_rows
+from lifesigns.record.loss.hinged_features import hinged_features
 from lifesigns.record.loss.least_of_means import least_of_means
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.log_scales import log_scales
@@ -187,7 +188,7 @@ def mark_form(
     distances, out = scores_are_distances(walked, found), raw_output(walked, found)
     add_marks(pending, {**distances, **one_way(walked, terms), **out})
     add_marks(pending, {**drawn_together(walked, terms), **risk_sets(walked)})
-    add_marks(pending, least_of_means(walked, found))
+    add_marks(pending, {**least_of_means(walked, found), **hinged_features(walked, terms)})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
