@@ -21,6 +21,7 @@ from lifesigns.record.loss.copied_weights import copied_weights
 from lifesigns.record.loss.cut_classes import cut_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
+from lifesigns.record.loss.drawn_negatives import drawn_negatives
 from lifesigns.record.loss.drawn_together import drawn_together
 from lifesigns.record.loss.ends import ends_of_rows
 from lifesigns.record.loss.episodes import weights_of_episode
@@ -193,6 +194,7 @@ def mark_form(
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
+    pending.mark(drawn_negatives(pack, walked, terms))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(log_scales(pack, walked))
     pending.mark(gated_scales(pack, walked, condensed.site_of_node))
