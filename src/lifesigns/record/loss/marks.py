@@ -43,6 +43,7 @@ from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.risk_sets import risk_sets
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
+from lifesigns.record.loss.strange_teacher import strange_teacher
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
 from lifesigns.record.loss.task_weights import task_weights
 from lifesigns.record.loss.turned import turns
@@ -195,6 +196,7 @@ def mark_form(
     if prediction is not None and prediction.value.dim():
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(drawn_negatives(pack, walked, terms))
+    pending.mark(strange_teacher(pack, walked, terms))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(log_scales(pack, walked))
     pending.mark(gated_scales(pack, walked, condensed.site_of_node))
