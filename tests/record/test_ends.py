@@ -84,6 +84,16 @@ def test_an_index_that_is_ignored():
     assert found["ended_inside"] == found["rows_ended"] > 10
 
 
+def test_answers_of_one_or_two_words_that_stand_in_their_prompts():
+    ids, _ = texts()
+    last = (ids != END).sum(1, keepdim=True) - 1
+    first = last - (torch.arange(len(ids)) % 2)[:, None]
+    at = torch.arange(8)
+    found = details(ids, ids.masked_fill((at < first) | (at > last), -100))
+
+    assert found["ended_inside"] < found["ended_within"] == found["rows_ended"]
+
+
 def test_places_first():
     ids, _ = texts()
     model = Writer()

@@ -25,12 +25,16 @@ class Scales:
         Args:
             units: Features of the batch.
 
+        Those of a batch with another number of features are another number, too.
+
         Example:
             >>> import numpy as np
             >>> Scales(8, np.zeros(700), np.ones(700)).stride(1400)
             2
+            >>> Scales(8, np.zeros(1), np.ones(1)).stride(8)
+            1
         """
-        return -(-units // max(len(self.mean), 1))
+        return -(-units // MOST_FEATURES)
 
 
 @dataclass(frozen=True, eq=False)

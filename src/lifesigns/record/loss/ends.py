@@ -28,13 +28,16 @@ class PendingEnds(NamedTuple):
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """Details of a loss: rows that end early, with a token from inside, and with the same one.
 
+        Those from inside are asked for there, or stand there at all, as in a prompt.
+
         Args:
             arrays: What the pack brought to the host, by slot.
         """
         for slot in self.slots:
-            is_told, ended, inside, alike = arrays[slot].tolist()
+            is_told, ended, *told = arrays[slot].tolist()
             if is_told and ended:
-                return {"rows_ended": ended, "ended_inside": inside, "ended_alike": alike}
+                words = ("ended_inside", "ended_within", "ended_alike")
+                return {"rows_ended": ended, **dict(zip(words, told, strict=True))}
         return {}
 
 
@@ -51,8 +54,8 @@ def ends_of_rows(pack: Pack, walked: Walk, at: int) -> PendingEnds | None:
 
     Returns:
         How many rows end early, of how many the last target is one that is asked for before an
-        end, too, and how many have the one that is most often last; None where no row ends early,
-        so far as that is known at once.
+        end, too, or stands there, and how many have the one that is most often last; None where
+        no row ends early, so far as that is known at once.
     """
     node, name = walked.nodes[at], walked.names[at]
     if not name.startswith("NllLoss") or walked.shape(at):  # one for each place may be masked
@@ -100,7 +103,7 @@ def laid_out(walked: Walk, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _told(tokens: Tensor, wanted: Tensor, counts: Tensor, is_next: Tensor, kinds: int) -> Tensor:
-    """Whether ends are to be told, rows that end, of those what is asked for inside, and alike."""
+    """Whether ends are to be told, rows that end, those with what is asked, or stands, inside."""
     places = torch.arange(wanted.shape[1], device=wanted.device)
     last = torch.where(counts, places, -1).amax(1)
     ended = (last >= 0) & (last < wanted.shape[1] - 1)
@@ -111,11 +114,14 @@ def _told(tokens: Tensor, wanted: Tensor, counts: Tensor, is_next: Tensor, kinds
     is_varied = (ended & (asked != torch.where(ended, asked, 0).amax())).any()
     is_text = (~counts[:, 0] | ~ended).all() | (tokens[:, 0] == tokens[0, 0]).all()
     final = wanted.gather(1, last.clamp_min(0)[:, None])[:, 0]
-    inner = how_often(wanted, counts & (places < last[:, None]), kinds)
+    before, own = places < last[:, None], final.clamp(0, kinds - 1)
+    asked_for = how_often(wanted, counts & before, kinds)
+    inner = how_often(tokens[:, 1:], before & (tokens[:, 1:] < kinds), kinds)
     numbers = (
         is_next & is_padding & is_varied & is_text,
         ended.sum(),
-        ((inner[final.clamp(0, kinds - 1)] > 0) & ended).sum(),
+        ((asked_for[own] > 0) & ended).sum(),
+        ((inner[own] > 0) & ended).sum(),
         how_often(final, ended, kinds).amax(),
     )
     return torch.stack([number.double() for number in numbers])

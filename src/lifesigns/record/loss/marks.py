@@ -21,12 +21,14 @@ from lifesigns.record.loss.copied_weights import copied_weights
 from lifesigns.record.loss.cut_classes import cut_classes
 from lifesigns.record.loss.cut_off import is_cut_off
 from lifesigns.record.loss.distances import scores_are_distances
+from lifesigns.record.loss.drawn_negatives import drawn_negatives
 from lifesigns.record.loss.drawn_together import drawn_together
 from lifesigns.record.loss.ends import ends_of_rows
 from lifesigns.record.loss.episodes import weights_of_episode
 from lifesigns.record.loss.equal_views import equal_views
 from lifesigns.record.loss.gated_scales import gated_scales
 from lifesigns.record.loss.grouped_rows import grouped_rows
+from lifesigns.record.loss.hinged_features import hinged_features
 from lifesigns.record.loss.least_of_means import least_of_means
 from lifesigns.record.loss.log_of_mean import log_of_mean
 from lifesigns.record.loss.log_scales import log_scales
@@ -41,6 +43,7 @@ from lifesigns.record.loss.quantised import is_quantised
 from lifesigns.record.loss.risk_sets import risk_sets
 from lifesigns.record.loss.self_weighted import self_weighted
 from lifesigns.record.loss.signed_penalty import signed_penalty
+from lifesigns.record.loss.strange_teacher import strange_teacher
 from lifesigns.record.loss.summands import BUILT_IN, Term, Terms, reaches_weights
 from lifesigns.record.loss.task_weights import task_weights
 from lifesigns.record.loss.turned import turns
@@ -187,11 +190,13 @@ def mark_form(
     distances, out = scores_are_distances(walked, found), raw_output(walked, found)
     add_marks(pending, {**distances, **one_way(walked, terms), **out})
     add_marks(pending, {**drawn_together(walked, terms), **risk_sets(walked)})
-    add_marks(pending, least_of_means(walked, found))
+    add_marks(pending, {**least_of_means(walked, found), **hinged_features(walked, terms)})
     summands = [*(term.node for term in found), *(penalty.node for penalty in terms.penalties)]
     add_marks(pending, loose_ends(walked, condensed, summands))
     if prediction is not None and prediction.value.dim():
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
+    pending.mark(drawn_negatives(pack, walked, terms))
+    pending.mark(strange_teacher(pack, walked, terms))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(log_scales(pack, walked))
     pending.mark(gated_scales(pack, walked, condensed.site_of_node))

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from lifesigns.evidence import Stream, Threshold
 from lifesigns.evidence.output import is_output, normalised_dim
 from lifesigns.evidence.softmax import products
 from lifesigns.evidence.thresholds import FITTED, HALF
-from lifesigns.records import Finding, Graph, Kind, Quantity, Remedy, Severity, Site, Trace
+from lifesigns.records import (
+    Finding,
+    Graph,
+    Kind,
+    LossReading,
+    Quantity,
+    Remedy,
+    Severity,
+    Site,
+    Trace,
+)
 from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 from lifesigns.rules.testing import FALLING, FLAT
@@ -17,6 +28,8 @@ from lifesigns.rules.testing import FALLING, FLAT
 ONE = Threshold(1, "places that share a sum of 1", "definition: one has all")
 PICKS = frozenset({"topk", "max", "amax", "sort", "gather"})
 """Operations by which one of several scores, or of their shares, is picked."""
+LOGS = frozenset({"log", "log_softmax", "logsigmoid"})
+"""Operations by which a choice is made likelier or rarer by what came of it, without its share."""
 
 
 def check(stream: Stream) -> Iterator[Finding]:
@@ -77,21 +90,50 @@ def _is_of_picked(graph: Graph, index: int) -> bool:
     return any(len(site.shape) == rank and site.shape[dim] > ONE for site in sites)
 
 
+def _is_blind(stream: Stream, index: int) -> bool:
+    """Whether the layers that make its scores reach the comparison with targets through it alone.
+
+    A term of their own that asks for a balance, as mixtures of experts have, knows no targets.
+    """
+    graph, loss = stream.first.graph, stream.first.loss
+    ends = {term.site for term in (loss, *loss.others)} if loss else {-1}
+    return ends <= graph.behind({index}) and not ends & _passing(graph, index)
+
+
+def _passing(graph: Graph, index: int) -> set[int]:
+    """What the layers that make its scores lead to without it; all, where it knows what came."""
+    seen, ahead = set[int](), [index]
+    while ahead:
+        for before in graph.predecessors(ahead.pop()):
+            if before not in seen:
+                seen.add(before)
+                ahead += [before] if not graph.sites[before].parameters else []
+    makers = [i for i in seen if graph.sites[i].parameters]
+    seen, ahead = {index}, [*makers]
+    while ahead:
+        after = set(graph.successors(ahead.pop())) - seen
+        seen |= after
+        ahead += after
+    knows = not makers or any(graph.sites[i].operation in LOGS for i in seen)
+    return set(range(len(graph.sites))) if knows else seen - {index}
+
+
 def _finding(stream: Stream, site: Site, *, picked: bool) -> Finding:
     dim = _dim(site)
     is_last = dim == len(site.shape) - 1
     says = "normalises the one share that was picked, which then is always 1"
     says = says if picked else "is over a dimension of length 1: all its weights are 1"
     remedy = _PICKED if picked else _PLACES if is_last else _KEYS
+    blind = picked and _is_blind(stream, stream.first.graph.find(site.name))
     poor = stream.course.gain <= (HALF if picked else FITTED)
     return RULE.finding(
-        stream.course.harm(HALF, alarms=poor),
+        stream.course.harm(HALF, alarms=poor or blind),
         f"{site.name} {says}",
         site=site.name,
         step=stream.first.step,
         measured=f"values of shape {list(site.shape)} that add up to 1 over dimension {dim}, of "
         f"length 1, in all {len(stream.snapshots)} recorded steps: what makes the scores gets no "
-        f"gradient{stream.course.remark}",
+        f"gradient{_OF_TARGETS if blind else ''}{stream.course.remark}",
         expected="weights that add up to 1 over the places to choose from",
         certainty="exact: from the shape; the harm by the course of the loss",
         causes=("wrong_shape", "other"),
@@ -100,6 +142,7 @@ def _finding(stream: Stream, site: Site, *, picked: bool) -> Finding:
     )
 
 
+_OF_TARGETS = " of the targets, and no other way leads it to them"
 _KEYS = Remedy(
     "Normalise over the keys, the last dimension.",
     "weights = scores.softmax(dim=-1)",
@@ -135,8 +178,15 @@ def _example(
     return example.trace(*shots, losses=losses)
 
 
-def _of_experts(picked: int, by: str = "div", experts: int = 4) -> Trace:
-    """Shares of so many experts that are picked, which are made to add up to 1 again."""
+def _of_experts(picked: int, by: str = "div", experts: int = 4, **told: Any) -> Trace:
+    """Shares of so many experts that are picked, which are made to add up to 1 again.
+
+    Args:
+        picked: How many are.
+        by: How they are made to add up.
+        experts: Of how many.
+        told: The losses of the run, `losses`, and where else the scores lead to, `beside`.
+    """
     chain = example.chain("linear", "softmax", "topk", by, "mul", "linear/1", "mse_loss", batch=64)
     values = Site("7", "linear", 0, Kind.LINEAR, (64, 4), -1, ("7.weight",))
     kind, along = (Kind.SOFTMAX, "dim") if by == "softmax" else (Kind.OTHER, "sum_dim")
@@ -149,8 +199,9 @@ def _of_experts(picked: int, by: str = "div", experts: int = 4) -> Trace:
         *end,
         values,
     )
-    shot = example.snapshot(Graph(sites, (*chain.edges, (7, 4))))
-    return example.trace(shot, losses=FLAT)
+    graph = Graph(sites, (*chain.edges, (7, 4), *told.get("beside", ())))
+    shot = example.snapshot(graph, loss=LossReading(0.5, site=6))
+    return example.trace(shot, losses=told.get("losses", FLAT))
 
 
 _HEADS = (64, 1, 7, 7)
@@ -174,7 +225,8 @@ learns nothing of the task.
 Exactly: in every recorded step the dimension that a softmax normalises, or over which a value is
 divided by its own sum, has length 1 while one that holds places is longer, or was before one of
 them was picked; and the shares are multiplied with other values of the network. It alarms where the
-fit leaves a tenth of the targets or more unexplained, of experts where it leaves half.
+fit leaves a tenth of the targets or more unexplained, of experts where it leaves half; of experts
+also, whatever the fit, where what scores them reaches the comparison with targets by no other way.
 """,
     ignore="""
 A single key, as one token of context that all queries read, is legitimate: the last dimension of
@@ -206,6 +258,16 @@ length 1 behind a product is not reported, nor is a sequence that happens to hav
         ),
         Case("the share of the one expert", lambda: _of_experts(1), Severity.WARNING),
         Case("a softmax of the one expert", lambda: _of_experts(1, "softmax"), Severity.WARNING),
+        Case(
+            "the one expert, and it fits without its router",
+            lambda: _of_experts(1, losses=FALLING),
+            Severity.WARNING,
+        ),
+        Case(
+            "it fits, and the scores lead to the targets beside it",
+            lambda: _of_experts(1, losses=FALLING, beside=[(0, 5)]),
+            Severity.NOTE,
+        ),
         Case("near miss: the shares of two experts", lambda: _of_experts(2), None),
         Case("near miss: one expert of one", lambda: _of_experts(1, experts=1), None),
         Case("near miss: over the keys", lambda: _example(_HEADS, dim=-1), None),

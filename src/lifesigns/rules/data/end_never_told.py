@@ -11,12 +11,17 @@ from lifesigns.rules import testing as example
 from lifesigns.rules._rule import Case, Rule
 
 ENDED, INSIDE, ALIKE = "rows_ended", "ended_inside", "ended_alike"
+WITHIN = "ended_within"
 """Details of a loss: rows that end before the batch does, those whose last target is asked for
-before an end, too, and those with the target that is most often last."""
+before an end, too, those with the target that is most often last, and those whose last target
+stands before an end, asked for or not."""
 FEWEST = Threshold(16, "rows that end, at least", "a definition: no accident")
 STEPS = Threshold(0.5, "share of the recorded steps with such rows", "a definition: most of them")
 OF_TEXT = Threshold(
     0.9, "share of the rows whose last target stands within others, too", "a definition: nearly all"
+)
+ASKED = Threshold(
+    0.7, "share of the rows whose last target is asked for within others", "a definition: most"
 )
 COMMON = Threshold(
     0.75, "share of the rows that the commonest last target ends", "a definition: of two, by far"
@@ -32,7 +37,8 @@ def check(stream: Stream) -> Iterable[Finding]:
     )
     if len(marked) <= STEPS * len(losses) or ended < FEWEST:
         return
-    if inside < OF_TEXT * ended or alike > COMMON * ended:
+    within = sum(details.get(WITHIN, details[INSIDE]) for details in marked)
+    if within < OF_TEXT * ended or inside < ASKED * ended or alike > COMMON * ended:
         return
     yield RULE.finding(
         Severity.WARNING,
@@ -40,14 +46,14 @@ def check(stream: Stream) -> Iterable[Finding]:
         site="input",
         step=stream.first.step,
         measured=f"of {ended:.0f} rows that have padding behind them, "
-        f"{inside:.0f} end with a target that stands within rows, too, and at most {alike:.0f} "
+        f"{within:.0f} end with a target that stands within rows, too, and at most {alike:.0f} "
         "with the same one; what is behind it is ignored, in "
         f"{counted(len(marked), 'recorded step')}{stream.course.remark}",
         expected="one token that ends every text, among the targets that count",
         certainty=f"exact, in {stream.seen}; that an end is wanted is likely",
         causes=("wrong_labels", "other"),
         remedies=(_PAD, _END),
-        evidence={"ended": int(ended), "inside": int(inside), "alike": int(alike)},
+        evidence={"ended": int(ended), "inside": int(within), "alike": int(alike)},
     )
 
 
@@ -63,9 +69,12 @@ _END = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(ended: int = 60, inside: int = 60, alike: int = 8, *, ends: bool = True) -> Trace:
+def _example(
+    ended: int = 60, inside: int = 60, alike: int = 8, *, asked: int = 60, ends: bool = True
+) -> Trace:
     known = example.regression(example.FALLING, update=1e-3)
-    told = {ENDED: float(ended), INSIDE: float(inside), ALIKE: float(alike)}
+    told = {ENDED: float(ended), ALIKE: float(alike)}
+    told |= {INSIDE: float(min(asked, inside)), WITHIN: float(inside)}
     return example.marked(known, told if ends else {})
 
 
@@ -85,7 +94,8 @@ Every target that counts is the token behind its place. Rows end before the long
 with one token alone behind them, whose targets are ignored, and they are a text that is to be
 written: each begins with places that are ignored, a prompt, or all begin with the same token. The
 last target of the rows is not the same in most of them, and nearly all of them are tokens that
-stand within rows as well, so that no token says that a text ends.
+stand within rows as well, most of them where they are asked for, so that no token says that a text
+ends.
 """,
     ignore="""
 Windows of a long text have no ends, and rows that were cut at the longest length are left out.
@@ -97,10 +107,20 @@ not written on. A length that is known beforehand needs no end; then this warnin
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"fewest": FEWEST, "steps": STEPS, "of_text": OF_TEXT, "common": COMMON},
+    thresholds={
+        "fewest": FEWEST,
+        "steps": STEPS,
+        "of_text": OF_TEXT,
+        "asked": ASKED,
+        "common": COMMON,
+    },
     cases=(
         Case("the end is ignored", _example, Severity.WARNING),
         Case("two letters", lambda: _example(60, 60, 34), Severity.WARNING),
+        Case(
+            "short answers: some in the prompts alone", lambda: _example(asked=46), Severity.WARNING
+        ),
+        Case("near miss: asked for at the end alone", lambda: _example(asked=36), None),
         Case("near miss: an end", lambda: _example(60, 0, 60), None),
         Case("near miss: an end that stands within, too", lambda: _example(60, 60, 58), None),
         Case("near miss: several ends", lambda: _example(60, 10, 30), None),

@@ -214,10 +214,12 @@ def _example(
     samples: int = 32,
     places: tuple[int, ...] = (),
     steps: tuple[int, ...] = (50,),
+    trained: int = 0,
 ) -> Trace:
     """A network trained on standardised features, and evaluated on others."""
     mean, deviation = np.asarray(mean, float), np.asarray(deviation, float)
-    batch = BatchReading((32, len(mean), *places), example.sums(np.tile(_SPREAD, len(mean))))
+    features = trained or len(mean)
+    batch = BatchReading((32, features, *places), example.sums(np.tile(_SPREAD, features)))
     known = example.regression(example.FALLING, update=1e-3)
     shots = tuple(replace(shot, batch=batch) for shot in known.snapshots)
     scales = Scales(samples * math.prod(places), mean, deviation)
@@ -301,6 +303,11 @@ anomalies are what the network is evaluated on, they may lie as far away as this
         Case(
             "near miss: in each step",
             lambda: _example([13, 9], [9, 9], steps=(50, 51)),
+            None,
+        ),
+        Case(
+            "near miss: what another network is given",
+            lambda: _example([13], [9], trained=8),
             None,
         ),
         Case("as in training", lambda: _example([0.1, -0.2, 0], [1, 0.9, 1.2]), None),
