@@ -9,6 +9,8 @@ Where the cell is no module but a few layers that are called in turn, none retur
 one layer walks along a sequence, of which it is given another slice in each call, and beside it
 another one reads each time what has a memory of its own and no graph. Or a single layer reads both
 side by side: its last call the last element of the batch, and more.
+
+Or all calls are reached, but the last alone by more than what asks each for itself: `calls_apart`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lifesigns.record.graph.calls_apart import calls_apart
 from lifesigns.record.graph.cut_state import given_without_graph
 from lifesigns.record.graph.module_calls import Call, Forward
 from lifesigns.record.graph.same_memory import Storage, places_of
@@ -56,6 +59,10 @@ def unreached_calls(
     """
     if not [call for call in forward.calls if call.is_again]:
         return {}
+    if apart := calls_apart(walked, forward):
+        *earlier, last = apart
+        within = (n for n, i in enumerate(nodes) if last.start <= walked.numbers[i] < last.end)
+        return {n: len(earlier) for n in within if sites[n].parameters}
     ended = list(_reached_at_the_end_alone(walked, forward))
     linear = [
         (number, node)

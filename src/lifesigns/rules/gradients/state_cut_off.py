@@ -30,7 +30,8 @@ def check(stream: Stream) -> Iterable[Finding]:
             return
         last = [s for s in snapshot.graph.sites if s.details.get(UNREACHED, 0) >= CUTS]
         if last:
-            yield _unreached(stream, snapshot.step, last[0])
+            told = _apart if last[0].call else _unreached
+            yield told(stream, snapshot.step, last[0])
             return
         copied = snapshot.loss.details.get(COPIED, 0) if snapshot.loss else 0
         if copied >= COPIES:
@@ -90,6 +91,26 @@ def _unreached(stream: Stream, step: int, last: Site) -> Finding:
     )
 
 
+def _apart(stream: Stream, step: int, last: Site) -> Finding:
+    """All calls are in the graph: those before the last for a penalty on their own outputs."""
+    course, before = stream.course, int(last.details[UNREACHED])
+    return RULE.finding(
+        course.harm(HALF, alarms=not course.gain > FITTED),
+        f"the end of a run reaches 1 of {before + 1} calls: no gradient goes back through its "
+        "steps",
+        site=last.name,
+        step=step,
+        measured=f"each call is given the samples of the one before, moved on, without a graph; "
+        f"of the {before} calls before the last the loss has nothing but terms of what each says "
+        f"by itself{course.remark}",
+        expected="a state that keeps its graph within the pieces that one backward pass is for",
+        certainty="proved on the graph; that the samples move on, by their correlation",
+        causes=("frozen", "vanishing", "other"),
+        remedies=(_RUN,),
+        evidence={"calls": before + 1, "gain": course.gain},
+    )
+
+
 def _copied(stream: Stream, step: int, copied: int) -> Finding:
     course = stream.course
     return RULE.finding(
@@ -115,6 +136,12 @@ _ADAPT = Remedy(
     "Adapt the weights themselves, not their `.data` or what `detach()` gives.",
     "weights = {name: w - rate * gradients[name] for name, w in weights.items()}",
 )
+_RUN = Remedy(
+    "Let the state keep its graph from the start of the run to the loss.",
+    "for _ in range(horizon):\n"
+    "    state = simulator(state, policy(state))  # no detach\n"
+    "loss = miss(state)",
+)
 _ONCE = Remedy(
     "Detach the state once for each piece, behind its backward pass, and not within it.",
     "for x, y in pieces:\n"
@@ -136,6 +163,11 @@ def _with(details: Iterable[dict[str, float]], losses: Sequence[float]) -> Trace
 def _at_the_end(before: int, losses: Sequence[float] = example.FLAT) -> Trace:
     """A cell of whose calls the last alone is in the graph."""
     return _with([{UNREACHED: float(before)}], losses)
+
+
+def _simulated(before: int, losses: Sequence[float] = example.FLAT) -> Trace:
+    """A policy of whose calls the last alone is reached by the end of the run."""
+    return _with([*[{}] * before, {UNREACHED: float(before)}], losses)
 
 
 def _example(cuts: Sequence[bool], losses: Sequence[float] = example.FLAT) -> Trace:
@@ -175,6 +207,10 @@ it is reached by the loss. Or layers are called in turn within a loop: one of th
 slice of a sequence, and another, or the same, each time something new that has no graph. An alarm
 unless nine tenths are fitted.
 
+A policy in a simulator is asked again and again, each time of the same samples, moved on, without a
+graph. The last call leads to the loss in another way than by a number from what it says alone, such
+as an effort, and none before it does. An alarm unless nine tenths are fitted.
+
 Of an inner loop, for all parameters that are matrices: layers compute with a sum of something
 without a graph and something that data have entered, whose numbers are next to the parameter's.
 """,
@@ -206,6 +242,8 @@ samples, or of layers that are not adapted), these may be all that the loss is t
         Case("a loss of the last of 8 calls alone", lambda: _at_the_end(7), Severity.WARNING),
         Case("near miss: the last of 8, and fits", lambda: _at_the_end(7, _FITS), None),
         Case("the last of 8, and much is learned", lambda: _at_the_end(7, _MUCH), Severity.WARNING),
+        Case("the last of 25 calls of a policy", lambda: _simulated(24), Severity.WARNING),
+        Case("near miss: the last of 25, and fits", lambda: _simulated(24, _FITS), None),
         Case("copies are adapted", lambda: _adapted(3), Severity.ERROR),
         Case("near miss: copies, and learns all the same", lambda: _adapted(3, _FALLING), None),
         Case("the weights are adapted", lambda: _adapted(0), None),
