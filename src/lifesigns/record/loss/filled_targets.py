@@ -19,6 +19,8 @@ from lifesigns.record.measure.reduce import Pack
 
 FEWEST, VALUES, COLUMNS = 32, 1024, 64
 """Rows that are needed; of more rows, and of the columns, so many are looked at."""
+FEW = 64
+"""Rows that tell whether any number returns at all."""
 SAME = 1e-6
 """Of the largest target: a difference is rounded, of which targets are made again."""
 LEAST, OTHERS, DIFFERENT, SIDE = 0.15, 8, 0.9, 0.1
@@ -75,7 +77,7 @@ def filled_targets(pack: Pack, given: Tensor, target: Tensor) -> PendingFilled |
     Returns:
         None where there are few rows, or other shapes.
 
-    Cost: a sort of a thousand rows.
+    Cost: a sort of some rows; of a thousand where a number returns in them.
     """
     if target.dim() not in (1, 2) or given.shape != target.shape or len(target) < FEWEST:
         return None
@@ -86,10 +88,11 @@ def filled_targets(pack: Pack, given: Tensor, target: Tensor) -> PendingFilled |
     wanted, answers = (x.detach()[some].reshape(-(-len(x) // step[0]), -1) for x in (target, given))
     wanted, answers = wanted.double(), answers.double()
     slack = SAME * wanted.abs().amax(0)
+    few = wanted[:: max(1, len(wanted) // FEW)]
+    if wanted.is_cpu and not _may_return(few.sort(0).values, slack):
+        return None
     ordered = wanted.sort(0).values
     again = ordered.diff(dim=0) <= slack
-    if wanted.is_cpu and not bool((again.sum(0) >= LEAST * len(wanted) / 2).any()):
-        return None
     code = _most_frequent(ordered, again)
     # An answer that is exactly right is one that a mask has set along with its target.
     is_code = ((wanted - code).abs() <= slack) & (answers != wanted)
@@ -103,6 +106,12 @@ def filled_targets(pack: Pack, given: Tensor, target: Tensor) -> PendingFilled |
     correlation = _correlation(answers, wanted, ~is_code)
     rows = [code, *(each.double() for each in told), correlation]
     return PendingFilled(pack.add(torch.cat(rows)))
+
+
+def _may_return(ordered: Tensor, slack: Tensor) -> bool:
+    """Whether a number stands in half as many of some sorted rows as are asked of all."""
+    again = ordered.diff(dim=0) <= slack
+    return bool((again.sum(0) >= LEAST * len(ordered) / 2).any())
 
 
 def _most_frequent(ordered: Tensor, again: Tensor) -> Tensor:
