@@ -175,3 +175,35 @@ def prototypes_of_all_classes(fixed=False):
     with torch.no_grad():
         scores, classes = zip(*(episode(x_new, y_new) for _ in range(20)), strict=True)
     return (torch.cat(scores).argmax(1) == torch.cat(classes)).float().mean()
+
+
+@faulty("rank of a chosen item, 0 if first, 1 if last", at_most=0.15, causes=("wrong_labels",))
+def drawn_from_the_number_of_users(fixed=False):
+    """Preferences of 60 users for 300 items, each compared with an item drawn at random: from as
+    many as there are users. Items behind these are only ever raised, and lead every ranking."""
+    users, items = torch.randn(60, 4), torch.randn(300, 4)
+    liked = (users @ items.T).topk(30).indices[:, torch.randperm(30)]
+    known, unknown = liked[:, :24], liked[:, 24:]
+    u, v = nn.Embedding(60, 8), nn.Embedding(300, 8)
+    level = nn.Embedding(300, 1)
+    for table in (u, v, level):
+        nn.init.normal_(table.weight, std=0.1)
+    tables = nn.ModuleList([u, v, level])
+    optimizer = torch.optim.Adam(tables.parameters(), lr=0.03)
+
+    def score(user, item):
+        return (u(user) * v(item)).sum(-1) + level(item).squeeze(-1)
+
+    for _ in range(300):
+        user = torch.randint(60, (256,))
+        item = known[user, torch.randint(24, (256,))]
+        other = torch.randint(300 if fixed else 60, (256,))
+        loss = -F.logsigmoid(score(user, item) - score(user, other)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        scores = u.weight @ v.weight.T + level.weight.T
+    scores = scores.scatter(1, known, -torch.inf)
+    ranks = scores.argsort(1, descending=True).argsort(1)
+    return ranks.gather(1, unknown).float().mean() / 276
