@@ -26,8 +26,8 @@ def check(stream: Stream) -> Iterable[Finding]:
         "the loss keeps the features of each sample apart, and nothing keeps the samples apart",
         step=stream.first.step,
         measured=f"in {len(hinges)} recorded steps {counted(hinges[0], 'hinge')} of the loss "
-        f"hold up the deviation over the {units:g} units of each sample; what else it is made of, "
-        "differences of two outputs and covariances, is 0 where all samples have one embedding"
+        f"held up the deviation over the {units:g} units of a sample; what else it is made "
+        "of, differences of two outputs and covariances, is 0 where all samples have one embedding"
         f"{stream.course.remark}",
         expected="a deviation over the samples of the batch, one for each unit",
         certainty="exact: the graph of all recorded steps",
