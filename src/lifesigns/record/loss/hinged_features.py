@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from lifesigns.record.graph.operations import signed
 from lifesigns.record.graph.products import Product, parameter_of
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.sources import PASSING, source
@@ -67,7 +68,7 @@ def _deviation(walked: Walk, i: int) -> int:
     if i < 0 or walked.names[i] not in ("Std", "Var"):
         return 0
     shape, dims = _shape_given(walked, i), saved(walked.nodes[i], "dim")
-    along = [_signed(dim) for dim in dims] if isinstance(dims, list | tuple) else []
+    along = [signed(dim) for dim in dims] if isinstance(dims, list | tuple) else []
     if len(shape) != 2 or along not in ([1], [-1]) or min(shape) < 2:
         return 0
     below = source(walked, i, PASSING - TURNING)
@@ -80,11 +81,6 @@ def _deviation(walked: Walk, i: int) -> int:
 def _shape_given(walked: Walk, i: int) -> tuple[int, ...]:
     below = walked.inputs[i][0]
     return () if below is None or below < 0 else tuple(walked.shape(below))
-
-
-def _signed(dim: int) -> int:
-    """A dimension as it was written: torch keeps those below 0 as unsigned numbers."""
-    return dim - (1 << 64) if dim >= 1 << 63 else dim
 
 
 def _draws_together(walked: Walk, term: Term) -> bool:

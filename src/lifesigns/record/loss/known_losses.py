@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lifesigns.record.graph.operations import signed
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, operands
 from lifesigns.record.loss.comparison import (
@@ -126,5 +127,4 @@ def ignored_index(node: Any) -> int:
     Args:
         node: Of a loss of class numbers.
     """
-    unsigned = int(node._saved_ignore_index)
-    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
+    return signed(int(node._saved_ignore_index))

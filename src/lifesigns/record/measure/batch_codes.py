@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifesigns.record.graph.walk import Walk, saved
-from lifesigns.record.measure.codes_of_numbers import COMPARED, added
+from lifesigns.record.measure.codes_of_numbers import COMPARED, SUMS, added
 from lifesigns.record.measure.looking_ahead import TOKENS
 from lifesigns.record.measure.order_blind import attentions, tables
 from lifesigns.record.measure.reduce import Pack
@@ -28,7 +28,6 @@ from lifesigns.record.measure.sequence_rows import (
 
 DROPS = frozenset({"NativeDropout", "Mul", "Div"})
 """What a dropout, or a scale, is in a graph."""
-SUMS = frozenset({"Add", "Sub"})
 NORM = "NativeLayerNorm"
 DETAIL = "codes_apart_"
 
