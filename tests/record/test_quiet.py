@@ -11,10 +11,21 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from lifesigns.record.around_backward import AroundBackward
+from lifesigns.record.plain import building
+from lifesigns.record.plain.by_python import ROWS
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.spikes import MOST_ON_THE_SPOT
 
 X, Y = torch.linspace(-1, 1, 48).reshape(16, 3), torch.arange(16) % 2
+
+
+@pytest.fixture(autouse=True, params=["in C", "in Python"])
+def counting(request, monkeypatch):
+    """Each test twice: plain cycles are counted by either of the two that do it."""
+    if request.param == "in Python":
+        monkeypatch.setattr(building, "compiled_cycles", lambda: None)
+    elif building.compiled_cycles() is None:
+        pytest.skip("there is no C compiler, or no header of Python")
 
 
 def network():
@@ -91,6 +102,40 @@ def changed_in_place(step, model, optimizer):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+
+
+def in_double(step, model, optimizer):
+    model.double()
+    optimizer.zero_grad()
+    F.cross_entropy(model(X.double()), Y).backward()
+    optimizer.step()
+
+
+def in_bfloat16(step, model, optimizer):
+    optimizer.zero_grad()
+    F.cross_entropy(model(X).bfloat16(), Y).backward()
+    optimizer.step()
+
+
+def in_turns(step, model, optimizer):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(X), Y, reduction="none")
+    (loss.double() if step % 5 == 2 else loss).mean().backward()
+    optimizer.step()
+
+
+def read_with_its_sign_turned(step, model, optimizer):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(X), Y)
+    torch.complex(loss, loss).conj().imag.backward()
+    optimizer.step()
+
+
+def without_a_pass_at_times(step, model, optimizer):
+    if step % 3:
+        plain(step, model, optimizer)
+    else:
+        optimizer.step()
 
 
 def spiking(step, model, optimizer):
@@ -228,6 +273,11 @@ TRAININGS = [
     weighted_with_nothing,
     refused_by_torch,
     changed_in_place,
+    in_double,
+    in_bfloat16,
+    in_turns,
+    read_with_its_sign_turned,
+    without_a_pass_at_times,
 ]
 
 
@@ -256,6 +306,24 @@ def test_the_short_way_keeps_what_the_long_way_keeps(recording, monkeypatch, one
     monkeypatch.setattr(Quiet, "open", lambda self: None)
     long = train(recording(every=every), one_step)
     assert short == long
+
+
+def test_more_steps_than_are_kept_before_they_are_told(recording, monkeypatch):
+    short = train(recording(every=10_000), plain, steps=3 * ROWS)
+    monkeypatch.setattr(Quiet, "open", lambda self: None)
+    long = train(recording(every=10_000), plain, steps=3 * ROWS)
+    assert short == long
+
+
+def test_a_thousand_updates_without_a_pass(recording):
+    recorder, model = recording(every=10_000), network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(100):
+        plain(step, model, optimizer)
+    for _ in range(1000):
+        optimizer.step()
+    assert recorder.steps == 1100
+    assert len(recorder.trace().losses.steps) == 100
 
 
 ALIKE = [plain, scaled, scheduled, by_hand, two_optimizers, functional]
@@ -298,7 +366,8 @@ def test_a_training_that_is_lost_goes_the_short_way(recording, monkeypatch):
     ("failing", "one_step"),
     [
         ("lifesigns.record.loss.known_roots.KnownRoot.value", scaled_alike),
-        ("lifesigns.record.stretch.function_modes", plain),
+        ("lifesigns.record.schedule.rate_log.RateLog.moved", scheduled),
+        ("lifesigns.record.schedule.spikes.Surprise.is_expected", going_up),
     ],
 )
 def test_a_failure_on_the_short_way_is_told_and_the_step_kept(

@@ -21,7 +21,7 @@ from lifesigns.record.attach.followed_thread import NOBODY
 from lifesigns.record.loss.known_roots import KnownRoot, known_root
 from lifesigns.record.parts import Parts
 from lifesigns.record.readable import has_modes, without_modes
-from lifesigns.record.schedule.clock import NINTH, TIMED
+from lifesigns.record.schedule.clock import DISPATCH, NINTH, TIMED
 from lifesigns.record.schedule.cycles import QUIET
 from lifesigns.record.stretch import Stretch
 
@@ -131,7 +131,7 @@ class Quiet:
         thread = self._thread
         thread.trains = thread.in_quiet_pass = True
         if began:
-            self._clock.sample("pass", time.perf_counter() - began)
+            self._clock.sample("pass", time.perf_counter() - began + DISPATCH)
         return True
 
     def steps(self, optimizer: Optimizer) -> bool:
@@ -153,7 +153,7 @@ class Quiet:
         except Exception as error:
             self._guard.failed(error)
         if began:
-            self._clock.sample("step", time.perf_counter() - began)
+            self._clock.sample("step", time.perf_counter() - began + DISPATCH)
         return True
 
     def _note(self, loss: Tensor) -> bool:

@@ -286,6 +286,7 @@ class Recorder:
 
     def cost(self) -> Cost:
         """What watching has cost so far."""
+        self._stretch.tell()
         return self._parts.clock.cost()
 
     def _made(self, taken: Taken) -> Snapshot | None:

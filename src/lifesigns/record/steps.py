@@ -38,7 +38,7 @@ class Steps:
 
     def __init__(self, parts: Parts, quiet: Quiet, stretch: Stretch) -> None:
         self._quiet, self._stretch = quiet, stretch
-        stretch.stepped = self._optimizer_stepped
+        stretch.ended = self._optimizer_stepped
         self._guard, self._clock, self._thread = parts.guard, parts.clock, parts.thread
         self._roots, self._optimizers, self._by_hand = parts.roots, parts.optimizers, parts.by_hand
         self._idle, self._cycles = parts.idle, parts.cycles

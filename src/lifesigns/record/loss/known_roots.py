@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from lifesigns.record.graph.walk import saved
@@ -17,6 +18,9 @@ class KnownRoot(NamedTuple):
 
     node: type[Any]
     is_cpu: bool
+    dtype: torch.dtype
+    is_view: bool
+    """Whether it shares the memory of another tensor, which may hold it with its sign turned."""
     below: tuple[type, ...] = ()
     """The nodes it leads to, where these tell whether the loss was scaled."""
     scaled: int = 0
@@ -65,7 +69,7 @@ def known_root(loss: Tensor) -> KnownRoot | None:
         return None
     if not (is_plain_number(loss) if loss.is_cpu else is_readable(loss)):
         return None
-    name, known = node.name(), KnownRoot(type(node), loss.is_cpu)
+    name, known = node.name(), KnownRoot(type(node), loss.is_cpu, loss.dtype, loss._is_view())
     if not name.startswith(("MulBackward", "DivBackward")):
         return known
     factor, number = root_factor(node), saved(node, "other")

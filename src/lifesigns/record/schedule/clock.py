@@ -54,11 +54,11 @@ class Clock:
 
         Args:
             what: What was done in it.
-            seconds: How long it took.
+            seconds: How long it took, with `DISPATCH` for each call.
         """
         latest = self._samples.setdefault(what, deque(maxlen=3))
         latest.append(seconds)
-        self.spend(seconds + (TIMED - 1) * median_low(latest) + TIMED * DISPATCH)
+        self.spend(seconds + (TIMED - 1) * median_low(latest))
 
     def end(self) -> None:
         """Training is over: time no longer counts."""
