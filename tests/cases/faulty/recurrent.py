@@ -60,6 +60,31 @@ def saturated_recurrence(fixed=False):
     return accuracy(model, x, y)
 
 
+@faulty("unexplained variance", at_most=0.2, causes=("saturated", "bad_init"))
+def recurrence_by_hand(fixed=False):
+    """An Elman network of plain tensors, drawn with a spread of 1: its state is saturated noise."""
+    waves = torch.sin(torch.rand(400, 1) * 6 + torch.linspace(0, 5, 26))
+    x, y = waves[:, :25, None], waves[:, 25:]
+    into, state, out = torch.randn(1, 64), torch.randn(64, 64), torch.randn(64, 1) / 8
+    if fixed:
+        state /= 8
+    shift, offset = torch.zeros(64), torch.zeros(1)
+    optimizer = torch.optim.Adam([p.requires_grad_() for p in (into, state, shift, out, offset)])
+
+    def predict(x):
+        h = torch.zeros(len(x), 64)
+        for t in range(x.shape[1]):
+            h = torch.tanh(x[:, t] @ into + h @ state + shift)
+        return h @ out + offset
+
+    for xb, yb in minibatches(x, y, 32, 300):
+        optimizer.zero_grad()
+        ((predict(xb) - yb) ** 2).mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        return ((predict(x) - y).square().mean() / y.var()).item()
+
+
 @faulty("accuracy", at_least=0.9, causes=("exploding", "bad_init", "lr_too_high", "nan"))
 def exploding_recurrence(fixed=False):
     """A ReLU recurrence whose weights grow the state twofold at each of 40 steps, not clipped."""

@@ -25,7 +25,7 @@ from lifesigns.record.loss.log_scales import adds_log_scales, may_scale
 from lifesigns.record.loss.sources import GUARDS, before_expand, numel, source
 from lifesigns.record.loss.summands import Term, is_mask, residual_below
 from lifesigns.record.loss.togetherness import together
-from lifesigns.record.loss.values import value_of
+from lifesigns.record.loss.values import value_of, written_out
 from lifesigns.record.measure.reduce import Pack
 from lifesigns.records import LossReading
 
@@ -72,6 +72,7 @@ def from_residual(
         partial=len(terms) > 1,
     )
     given = value_of(walked, operand, prediction)
+    given = written_out(walked, operand) if given is None else given
     minuend = (walked.inputs[difference][0] is not None) == (walked.names[difference] == "Sub")
     if given is None or given.is_complex() or given.numel() != numel(before):
         pending.mark(exchanged_parts(pack, walked, operand, residual, prediction, minuend=minuend))

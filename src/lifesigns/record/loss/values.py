@@ -11,6 +11,11 @@ from lifesigns.record.graph.walk import Walk, saved, value_as_used
 from lifesigns.record.loss.sources import PASSING
 from lifesigns.record.readable import readable
 
+_IN_ORDER = frozenset(
+    {"Alias", "Clone", "Reshape", "ReshapeAlias", "Squeeze", "UnsafeView", "Unsqueeze", "View"}
+)
+"""Nodes that hand every element on as it is, in the order in which they lie."""
+
 
 def value_of(walked: Walk, index: int, prediction: Prediction | None) -> Tensor | None:
     """The value a node made: the network's output, an activation's, or as later nodes keep it.
@@ -50,3 +55,35 @@ def _affine(walked: Walk, index: int) -> Tensor | None:
         return None
     bias = readable(walked.leaves[-1 - leaf])
     return None if bias is None else torch.addmm(bias, given.detach(), weight.detach())
+
+
+def written_out(walked: Walk, index: int) -> Tensor | None:
+    """What the last layer of a network gave that is no module: `x @ w`, or `x @ w + b`.
+
+    Args:
+        walked: The graph of the loss.
+        index: Index of the node that made it.
+
+    Cost: the product, once more.
+    """
+    while index >= 0 and walked.names[index] in _IN_ORDER:
+        below = walked.inputs[index][0]
+        index = -1 if below is None else below
+    if index < 0:
+        return None
+    if walked.names[index] == "Mm":
+        return _product(walked, index)
+    if walked.names[index] != "Add" or walked.nodes[index]._saved_alpha != 1:
+        return None
+    leaves = [i for i in walked.inputs[index] if i is not None and i < 0]
+    below = [i for i in walked.inputs[index] if i is not None and i >= 0]
+    if len(leaves) != 1 or len(below) != 1 or walked.names[below[0]] != "Mm":
+        return None
+    bias, product = readable(walked.leaves[-1 - leaves[0]]), _product(walked, below[0])
+    return None if bias is None or product is None else product + bias
+
+
+def _product(walked: Walk, index: int) -> Tensor | None:
+    node = walked.nodes[index]
+    given, weight = saved(node, "self"), saved(node, "mat2")
+    return None if given is None or weight is None else given.detach() @ weight.detach()
