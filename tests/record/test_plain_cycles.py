@@ -1,14 +1,19 @@
 """The class that is written in C does what is asked of it, and leaves nothing behind."""
 
 import gc
+import math
 import sys
 import weakref
+from functools import partial
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from lifesigns._programs import SWITCH, compiler
+from lifesigns.record import Recorder
 from lifesigns.record.attach.followed_thread import TrainingThread
 from lifesigns.record.plain import building, plain_cycles
 from lifesigns.record.plain.by_python import PlainCycles
@@ -104,3 +109,76 @@ def test_another_python_counts_in_python(monkeypatch, tmp_path, told):
         assert building.compiled_cycles() is None
     finally:
         building.compiled_cycles.cache_clear()
+
+
+# --- both do the same, whatever a program does in turns -------------------------------------------
+X, Y = torch.linspace(-1, 1, 48).reshape(16, 3), torch.arange(16) % 2
+
+
+def step(model, optimizer, factor=1.0, passes=1):
+    optimizer.zero_grad()
+    for _ in range(passes):
+        (nn.functional.cross_entropy(model(X), Y) + math.log(factor)).backward()
+    optimizer.step()
+
+
+def squares(model, optimizer):
+    optimizer.zero_grad()
+    model(X).square().mean().backward()
+    optimizer.step()
+
+
+def refused(model, optimizer):
+    loss = nn.functional.cross_entropy(model(X), Y)
+    loss.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        loss.backward()
+
+
+def slower(model, optimizer):
+    optimizer.param_groups[0]["lr"] *= 0.9
+    step(model, optimizer)
+
+
+EVENTS = {
+    "plain": step,
+    "twice": partial(step, passes=2),
+    "spike": partial(step, factor=1e9),
+    "lost": partial(step, factor=math.inf),
+    "squares": squares,
+    "refused": refused,
+    "slower": slower,
+    "no pass": lambda model, optimizer: optimizer.step(),
+    "evaluated": lambda model, optimizer: (model.eval(), model(X), model.train()),
+    "looked at": lambda model, _: torch.autograd.grad(model(X).sum(), list(model.parameters())),
+}
+
+
+def kept(events):
+    """What is kept of a training, in plain values."""
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    recorder = Recorder(model, every=10_000, strict=True)
+    recorder.start()
+    try:
+        for name in events:
+            EVENTS[name](model, optimizer)
+    finally:
+        recorder.stop()
+    trace = recorder.trace()
+    losses, rates = trace.losses, trace.rates
+    numbers = losses.steps, losses.values, losses.streams, rates.steps, rates.values
+    recorded = [(s.step, s.reason) for s in trace.snapshots]
+    return trace.steps, recorded, trace.unseen, [str(column.tolist()) for column in numbers]
+
+
+@needs_compiler
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(sorted(EVENTS)), max_size=30).map(lambda some: [*some, "plain"]))
+def test_both_keep_the_same_of_any_training(events):
+    events = ["plain"] * 4 + events + ["plain"] * 3
+    in_c = kept(events)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "compiled_cycles", lambda: None)
+        assert kept(events) == in_c
