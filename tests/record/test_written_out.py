@@ -1,4 +1,4 @@
-"""A network that is no module is compared with its targets as any other, a layer written out too."""
+"""A network that is no module is compared with its targets as any other is."""
 
 import pytest
 import torch
