@@ -52,7 +52,7 @@ def hubs_sum_their_neighbours(fixed=False):
     x, adjacency, groups = communities(240, 0.08, 0.02)
     adjacency[:6], adjacency[:, :6] = 1, 1
     model = GraphNetwork(3)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
     adjacency = normalised(adjacency) if fixed else adjacency
     return fit(model, x, adjacency, groups, optimizer, 200)
 
