@@ -44,6 +44,8 @@ UNIFORM = Moment(1 / 2, 1 / 12), Moment(1 / 3, 1 / 5 - 1 / 9)
 """Mean and mean square of numbers between 0 and 1."""
 NORMAL = Moment(0.0, 1.0), Moment(1.0, 2.0)
 """Those of numbers of mean 0 and deviation 1."""
+SIGNED = Moment(0.0, 1 / 3), Moment(1 / 3, 1 / 5 - 1 / 9)
+"""Those of numbers between -1 and 1, all as likely."""
 
 
 class Noise(NamedTuple):
@@ -97,11 +99,11 @@ def drawn(stream: Stream, moments: tuple[Moment, Moment]) -> UnitSums | None:
         target = None if loss is None else loss.target
         if loss is None or target is None or batch is None or loss.kind not in REGRESSIONS:
             return None
-        if target.shape != batch.shape or not _are_of(target.sums, moments):
+        if target.shape != batch.shape or not are_of(target.sums, moments):
             return None
         found.append(target.sums)
     whole = merged(found)
-    if whole is None or whole.count.sum() < VALUES or not _are_of(whole, moments):
+    if whole is None or whole.count.sum() < VALUES or not are_of(whole, moments):
         return None
     return whole
 
@@ -115,7 +117,7 @@ def is_noise(sums: UnitSums) -> bool:
         sums: Of each unit.
     """
     return (
-        any(_are_of(sums, one.moments) and _ends(sums, one) for one in NOISES)
+        any(are_of(sums, one.moments) and _ends(sums, one) for one in NOISES)
         and not (np.abs(sums.total) < EXACT * np.sqrt(sums.count)).all()
     )
 
@@ -128,7 +130,13 @@ def _ends(sums: UnitSums, noise: Noise) -> bool:
     return bool(((math.exp(-ENDS) < expected) & (expected < ENDS)).all())
 
 
-def _are_of(sums: UnitSums, moments: tuple[Moment, Moment]) -> bool:
+def are_of(sums: UnitSums, moments: tuple[Moment, Moment]) -> bool:
+    """Whether numbers have the mean and mean square of a noise: of each unit, and all together.
+
+    Args:
+        sums: Of each unit.
+        moments: Of the noise.
+    """
     of_each = np.stack([sums.count, sums.total, sums.total_squared])
     return bool((sums.count > 0).all()) and all(
         _is_near(total / count, moments[0], count) and _is_near(square / count, moments[1], count)

@@ -166,7 +166,8 @@ class PassReader:
             )
             features, self.reading.features = self.reading.features, None
             if features is not None:
-                self.shown.note(ends.network, *features)
+                number = self.shown.note(ends.network, *features)
+                self.reading.mark({"network": float(number)} if number > 0 else {}, None)
             self.reading.mark({"scaled_by": scale} if scale != 1 else {}, None)
             with self.reading.part("derivatives by the data"):
                 left_out = self.derivatives.left_out(walked, forward)

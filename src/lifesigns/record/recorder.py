@@ -267,6 +267,7 @@ class Recorder:
             rewind=parts.rewound.rewind(),
             own_load=parts.own_states.load,
             rounded_eps=parts.optimizers.rounded,
+            long_momenta=parts.optimizers.long_momenta,
             weight_decay=parts.optimizers.weight_decay,
             loaders=parts.loaders.loaders(),
             stored=tuple(parts.stored.stored()),

@@ -20,6 +20,7 @@ from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
 from lifesigns.records.loaders import Loader, StoredData
 from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
+from lifesigns.records.long_momentum import LongMomentum
 from lifesigns.records.mixing import Mixing
 from lifesigns.records.quantities import EVERYTHING, Quantity
 from lifesigns.records.readings import (
@@ -59,6 +60,7 @@ __all__ = [
     "LatestSizes",
     "Load",
     "Loader",
+    "LongMomentum",
     "LossCurve",
     "LossReading",
     "Mixing",

@@ -90,5 +90,10 @@ class EvaluationPass:
     """Path of that normalisation."""
     inputs: Scales | None = None
     """Of what it was given; None where steps of training are not known to be given the same."""
+    network: int = 0
+    """Which of several networks it was, in the order of their first recorded steps..."""
+    given: Scales | None = None
+    """... and what that one was given; None where there is one alone, or where recorded steps of
+    training are not known to give it the same."""
     answers: Answers | None = None
     """To the labels of a loss that was taken of it; None where none was seen."""

@@ -14,6 +14,7 @@ from lifesigns.records import table
 from lifesigns.records.evaluations import EvaluationPass
 from lifesigns.records.loaders import Loader, StoredData
 from lifesigns.records.loads import LatestSizes, Load, OwnLoad, Rewind
+from lifesigns.records.long_momentum import LongMomentum
 from lifesigns.records.readings import ParameterReading, Snapshot
 from lifesigns.records.units import Floats, Ints
 
@@ -186,6 +187,8 @@ class Trace:
     before training, the first of them."""
     rounded_eps: tuple[str, ...] = ()
     """Class names of the optimizers whose eps is 0 in the float16 of their parameters."""
+    long_momenta: tuple[LongMomentum, ...] = ()
+    """Optimizers like Adam whose momentum has a longer memory than their scale, each once."""
     weight_decay: float = float("nan")
     """The largest weight decay that any group of an optimizer began with; NaN where one has no such
     setting, or no optimizer is known."""

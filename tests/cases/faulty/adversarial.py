@@ -102,3 +102,27 @@ def both_heads_behind_the_reversal(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (classes(embed(x)).argmax(1) == y).float().mean()
+
+
+@faulty("distance of mean and spread, in spreads", at_most=0.4, causes=("unnormalised_input",))
+def sampled_with_other_noise(fixed=False):
+    """The generator is trained on uniform numbers, and asked for samples with normal ones."""
+    mean = torch.tensor([2.0, -1.0])
+    g = nn.Sequential(nn.Linear(8, 32), nn.LeakyReLU(0.2), nn.Linear(32, 2))
+    d = nn.Sequential(nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+    opt_g = torch.optim.Adam(g.parameters(), lr=0.001, betas=(0.5, 0.9))
+    opt_d = torch.optim.Adam(d.parameters(), lr=0.002, betas=(0.5, 0.9))
+    criterion = nn.BCEWithLogitsLoss()
+    ones, zeros = torch.ones(64, 1), torch.zeros(64, 1)
+    noise = torch.randn if fixed else torch.rand
+    for _ in range(1200):
+        real, fake = mean + 0.5 * torch.randn(64, 2), g(noise(64, 8)).detach()
+        opt_d.zero_grad()
+        (criterion(d(real), ones) + criterion(d(fake), zeros)).backward()
+        opt_d.step()
+
+        opt_g.zero_grad()
+        criterion(d(g(noise(64, 8))), ones).backward()
+        opt_g.step()
+    with torch.no_grad():
+        return distance(g(torch.randn(1000, 8)), mean, 0.5)

@@ -103,3 +103,22 @@ def gradients_cleared_between_the_parts(fixed=False):
             (F.cross_entropy(model(xb), yb) / 4).backward()
         optimizer.step()
     return accuracy(model, *new)
+
+
+@faulty("squared error left", at_most=0.06, causes=("other", "lr_too_high"))
+def betas_the_wrong_way_round(fixed=False):
+    """Adam's momentum averages a thousand gradients and its scale ten of them: it follows what was
+    right long ago."""
+    x = torch.randn(1200, 6)
+    y = (x[:, :1] * x[:, 1:2] + (2 * x[:, 2:3]).sin() + x[:, 3:4]) / 2
+    (x, y), (held_out, expected) = split(x, y)
+    model = nn.Sequential(nn.Linear(6, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh())
+    model.append(nn.Linear(64, 1))
+    betas = (0.9, 0.999) if fixed else (0.999, 0.9)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.003, betas=betas)
+    for xb, yb in minibatches(x, y, 64, 600):
+        optimizer.zero_grad()
+        F.mse_loss(model(xb), yb).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return F.mse_loss(model(held_out), expected)

@@ -1,4 +1,4 @@
-"""Which network the recorded batches are given to, and where in them the features lie."""
+"""Which networks the recorded batches are given to, and where in them the features lie."""
 
 from __future__ import annotations
 
@@ -18,26 +18,69 @@ MOST_VALUES = 2**20
 
 
 class Shown:
-    """Remembers the network, as long as it is the only one that batches were recorded of."""
+    """Remembers the network, as long as it is the only one that batches were recorded of.
+
+    Of several each is remembered by itself: what one of them is given says nothing of another.
+    """
 
     def __init__(self) -> None:
         self._network: weakref.ref[nn.Module] | None = None
         self._dim = -1
         self._kind: Kind | None = None
         self._is_only = True
+        self._each: weakref.WeakKeyDictionary[nn.Module, tuple[int, int, Kind]] = (
+            weakref.WeakKeyDictionary()
+        )
+        """Of each network its number, the dimension of its features, and what it is given."""
+        self._networks = 0
 
-    def note(self, network: weakref.ref[nn.Module] | None, batch: Tensor, dim: int) -> None:
+    def note(self, network: weakref.ref[nn.Module] | None, batch: Tensor, dim: int) -> int:
         """A batch was recorded.
 
         Args:
             network: What it was given to; None where that is not known.
             batch: Of floating-point numbers.
             dim: The dimension of its features.
+
+        Returns:
+            The number of the network, in the order they were first seen, from 0; -1 for none.
         """
+        number = self._number(None if network is None else network(), batch, dim)
         known = self._network
         if known is not None and network is not None and known() not in (None, network()):
             self._is_only = False
         self._network, self._dim, self._kind = network, dim, _kind(batch, dim)
+        return number
+
+    def _number(self, network: nn.Module | None, batch: Tensor, dim: int) -> int:
+        if network is None:
+            return -1
+        if (known := self._each.get(network)) is None:
+            number, self._networks = self._networks, self._networks + 1
+        else:
+            number = known[0]
+        self._each[network] = number, dim, _kind(batch, dim)
+        return number
+
+    def beside(
+        self, network: nn.Module, batch: Tensor, pack: Pack
+    ) -> tuple[int, PendingSums] | None:
+        """The number of one of several networks, and sums of a batch by features.
+
+        Args:
+            network: What it is given to.
+            batch: Whole.
+            pack: Where they wait for the copy.
+
+        Returns:
+            None where there is one network alone, or the recorded batches of this one are of
+            another kind.
+        """
+        known = self._each.get(network) if self._networks > 1 and batch.dim() > 1 else None
+        if known is None or not len(batch) or _kind(batch, known[1]) != known[2]:
+            return None
+        sums = _sums(batch, known[1], pack)
+        return None if sums is None else (known[0], sums)
 
     def alike(self, network: nn.Module, batch: Tensor, pack: Pack) -> PendingSums | None:
         """Sums of another batch, by features; None where it is none of the same kind.
@@ -52,8 +95,12 @@ class Shown:
             return None
         if _kind(batch, self._dim) != self._kind or not len(batch):
             return None
-        per_sample = max(batch[0].numel(), 1)
-        return pack.sums(batch[: max(1, MOST_VALUES // per_sample)], self._dim)
+        return _sums(batch, self._dim, pack)
+
+
+def _sums(batch: Tensor, dim: int, pack: Pack) -> PendingSums | None:
+    per_sample = max(batch[0].numel(), 1)
+    return pack.sums(batch[: max(1, MOST_VALUES // per_sample)], dim)
 
 
 def _kind(batch: Tensor, dim: int) -> Kind:

@@ -15,8 +15,9 @@ from torch.optim import Optimizer
 
 from lifesigns.record.graph.walk import shape_of
 from lifesigns.record.readable import on_this_rank
+from lifesigns.record.schedule.long_momenta import long_momenta
 from lifesigns.record.schedule.rate_log import as_number
-from lifesigns.records import Shape
+from lifesigns.records import LongMomentum, Shape
 
 _LEAST_HALF = 2.0**-24
 """The smallest number of float16 above 0."""
@@ -53,6 +54,7 @@ class Optimizers:
         self._latest: weakref.ref[Optimizer] | None = None
         self._names: dict[str, None] = {}
         self._rounded: dict[str, None] = {}
+        self._long_momenta: dict[LongMomentum, None] = {}
         self._decays: set[float] = set()
         self._cycles, self._most_steps = 0, 1
         """Cycles of several, and the most steps of one optimizer in one of them."""
@@ -97,6 +99,11 @@ class Optimizers:
     def rounded(self) -> tuple[str, ...]:
         """Class names of those with an eps that is 0 in the float16 of their parameters."""
         return tuple(self._rounded)
+
+    @property
+    def long_momenta(self) -> tuple[LongMomentum, ...]:
+        """Those like Adam whose momentum has a longer memory than their scale."""
+        return tuple(self._long_momenta)
 
     @property
     def weight_decay(self) -> float:
@@ -184,6 +191,7 @@ class Optimizers:
         self._names[type(optimizer).__name__] = None
         if any(map(_rounds_eps, optimizer.param_groups)):
             self._rounded[type(optimizer).__name__] = None
+        self._long_momenta.update(dict.fromkeys(long_momenta(optimizer)))
         self._decays |= {as_number(g.get("weight_decay")) for g in optimizer.param_groups}
         self.several |= len(alive) > 1
 

@@ -52,6 +52,8 @@ class _Taken:
     pack: Pack
     sums: PendingSums | None
     shifts: list[PendingShift]
+    beside: PendingSums | None = None
+    """Sums of what one of several networks was given."""
     answers: PendingAnswers | None = None
     given: Tensor | None = None
     """Some numbers of its input, as long as it may be given again."""
@@ -84,17 +86,20 @@ class _Taken:
         """With what was measured, copied to the host."""
         if self.came_again is not None and bool(self.came_again):
             self.told = replace(self.told, is_again=True)
-        if self.sums is not None or self.shifts or self.answers is not None:
+        waiting = (self.sums, self.beside, self.answers)
+        if self.shifts or any(one is not None for one in waiting):
             with measuring():
                 arrays = self.pack.fetch()
             self.told = self._measured(arrays)
-            self.sums, self.shifts, self.answers = None, [], None
+            self.sums, self.beside, self.shifts, self.answers = None, None, [], None
         return self.told
 
     def _measured(self, arrays: Arrays) -> EvaluationPass:
         told = self.told
         if self.sums is not None:
             told = replace(told, inputs=scales(self.sums, arrays))
+        if self.beside is not None:
+            told = replace(told, given=scales(self.beside, arrays))
         if self.answers is not None:
             told = replace(told, answers=self.answers.of(arrays))
         found = [(shift.of(arrays), shift.norm) for shift in self.shifts]
@@ -249,11 +254,14 @@ class EvaluationLooks:
             norm_samples=seen.norm_samples,
         )
         self._latest = _nothing if given is None else weakref.ref(given)
-        sums = None
+        sums = beside = None
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
+            beside = self._shown.beside(seen.network, given, pack)
+        if beside is not None:
+            told = replace(told, network=beside[0])
         pack.flush()
-        taken = _Taken(told, pack, sums, self._shifts)
+        taken = _Taken(told, pack, sums, self._shifts, None if beside is None else beside[1])
         self._taken.append(taken)
         self._judged = taken
         if (
