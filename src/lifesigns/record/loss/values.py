@@ -67,19 +67,20 @@ def written_out(walked: Walk, index: int) -> Tensor | None:
     Cost: the product, once more.
     """
     while index >= 0 and walked.names[index] in _IN_ORDER:
-        below = walked.inputs[index][0]
-        index = -1 if below is None else below
+        given = walked.inputs[index][0]
+        index = -1 if given is None else given
     if index < 0:
         return None
     if walked.names[index] == "Mm":
         return _product(walked, index)
     if walked.names[index] != "Add" or walked.nodes[index]._saved_alpha != 1:
         return None
-    leaves = [i for i in walked.inputs[index] if i is not None and i < 0]
-    below = [i for i in walked.inputs[index] if i is not None and i >= 0]
-    if len(leaves) != 1 or len(below) != 1 or walked.names[below[0]] != "Mm":
+    summands = [i for i in walked.inputs[index] if i is not None]
+    if len(summands) != 2 or not min(summands) < 0 <= max(summands):
         return None
-    bias, product = readable(walked.leaves[-1 - leaves[0]]), _product(walked, below[0])
+    if walked.names[max(summands)] != "Mm":
+        return None
+    bias, product = readable(walked.leaves[-1 - min(summands)]), _product(walked, max(summands))
     return None if bias is None or product is None else product + bias
 
 
