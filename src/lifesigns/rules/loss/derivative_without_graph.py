@@ -45,7 +45,8 @@ def check(stream: Stream) -> Iterable[Finding]:
         + ("has" if count == 1 else "have")
         + " no part in the gradient",
         step=stream.first.step,
-        measured=f"{_BESIDE if beside else _NUMBERED if numbered else _IN_IT}, in {counted(len(marked), 'recorded step')}"
+        measured=f"{_BESIDE if beside else _NUMBERED if numbered else _IN_IT}, "
+        f"in {counted(len(marked), 'recorded step')}"
         f"{known}{stream.course.remark}",
         expected="a derivative with a graph of its own, through which the weights are trained",
         certainty="exact for the graph",
