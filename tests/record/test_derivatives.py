@@ -119,3 +119,36 @@ def test_a_penalty_on_a_slope_without_a_graph_is_a_number():
 )
 def test_other_slopes_are_no_number_beside_the_loss(other):
     assert "derivatives_beside" not in penalised(net(), **{"added": penalty, **other})
+
+
+def of_forces(*, create_graph=False, added=lambda slope: (slope - 3).square().mean()):
+    """The error of energies, to which something made of their slope is added."""
+    model = net()
+
+    def step():
+        x = torch.linspace(0, 2, 64).unsqueeze(1).requires_grad_()
+        energy = model(x)
+        flags = {"create_graph": create_graph, "retain_graph": True}
+        slope = torch.autograd.grad(energy.sum(), x, **flags)[0]
+        error = (energy - x.detach().sin()).square().mean()
+        (0.1 * error + 0.9 * added(slope)).backward()
+
+    return snapshot(step, model).loss
+
+
+def test_an_error_of_forces_without_a_graph_is_a_number_in_the_loss():
+    loss = of_forces()
+
+    assert loss.details["derivatives_left_out"] == loss.details["derivatives_numbered"] == 1
+    assert loss.penalty > 0.9 * loss.value
+
+
+def test_forces_to_look_at_are_no_number_in_the_loss():
+    found = of_forces(added=lambda slope: torch.zeros((), requires_grad=True) * 2).details
+
+    assert found["derivatives_left_out"] == 1
+    assert "derivatives_numbered" not in found
+
+
+def test_forces_that_are_trained_are_not_left_out():
+    assert "derivatives_left_out" not in of_forces(create_graph=True).details

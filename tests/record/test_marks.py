@@ -200,11 +200,11 @@ CAUSAL = nn.Transformer.generate_square_subsequent_mask(6)
 IDS = torch.randint(4, (16, 6), generator=torch.Generator().manual_seed(0))
 
 
-def of_encoder(targets, **options):
+def of_encoder(targets, ids=IDS, **options):
     torch.manual_seed(0)
     model = Encoder(**options)
     return details(
-        lambda: F.cross_entropy(model(IDS).reshape(-1, 5), targets.reshape(-1)).backward(), model
+        lambda: F.cross_entropy(model(ids).reshape(-1, 5), targets.reshape(-1)).backward(), model
     )
 
 
@@ -255,6 +255,24 @@ def test_what_lies_at_one_distance_or_nowhere_is_not_hidden(targets):
     kept[:, -2:] = torch.randint(4, (16, 2))
 
     assert "hidden_sources" not in of_encoder(kept, places=True, mask=CAUSAL)
+
+
+STEMS = torch.randint(4, (16, 4), generator=torch.Generator().manual_seed(1)).repeat(1, 2)[:, :7]
+PROMPTED = STEMS[:, 1:].clone()
+PROMPTED[::2, :2] = -100
+
+
+@pytest.mark.parametrize("targets", [STEMS[:, 1:], PROMPTED])
+def test_the_next_token_is_not_hidden_where_some_are_repeated(targets):
+    found = of_encoder(targets, STEMS[:, :-1], places=True, mask=CAUSAL)
+
+    assert "hidden_sources" not in found
+
+
+def test_neighbours_that_are_exchanged_are_hidden_at_one_distance():
+    targets = IDS.unflatten(1, (3, 2)).flip(2).flatten(1)
+
+    assert of_encoder(targets, places=True, mask=CAUSAL)["hidden_sources"] == 3.0
 
 
 def test_without_a_mask_nothing_is_hidden():

@@ -36,6 +36,7 @@ from lifesigns.record.loss.moves_along import may_move_along, moves_along
 from lifesigns.record.loss.paired_rows import may_compare_rows, paired_rows
 from lifesigns.record.loss.passed_columns import passed_columns
 from lifesigns.record.loss.policies import unheld_actions
+from lifesigns.record.loss.risk_sets_of_gone import may_add_up, risk_sets_of_gone
 from lifesigns.record.loss.shared_rows import may_share_rows, shared_rows
 from lifesigns.record.loss.shifted_twice import shifted_twice
 from lifesigns.record.loss.taken_level import taken_level
@@ -152,6 +153,11 @@ LOOKS = (
         may_bootstrap,
     ),
     Look("pairs of rows", lambda s: paired_rows(s.pack, s.walked), may_compare_rows),
+    Look(
+        "risk sets",
+        lambda s: risk_sets_of_gone(s.pack, s.walked, s.hooks.sorts),
+        may_add_up,
+    ),
     Look("parts of a container", lambda s: unread_heads(s.walked, s.condensed, s.forward)),
 )
 """In each recorded pass."""

@@ -198,3 +198,27 @@ def variance_behind_a_relu(fixed=False):
     with torch.no_grad():
         mean, variance = model(x)
         return F.gaussian_nll_loss(mean, y, variance).item()
+
+
+@faulty("concordance", at_least=0.62, causes=("wrong_loss",))
+def risk_sets_of_those_who_left(fixed=False):
+    """Cox's likelihood by a growing sum, of which the rows lie by ascending time: each event is
+    compared with those who left before it."""
+    x = torch.randn(600, 6)
+    hazard = 1.2 * x[:, 0] - 0.9 * x[:, 1].relu() + 0.6 * x[:, 2] * (x[:, 3] > 0)
+    ends = -torch.rand(600).log() * torch.exp(-hazard) * 30
+    stays = 10 + torch.rand(600) * 80
+    time, event = torch.minimum(ends, stays), (ends <= stays).float()
+    model = nn.Sequential(nn.Linear(6, 16), nn.ELU(), nn.Linear(16, 1, bias=False))
+
+    def loss(xb, times, events):
+        rows = torch.argsort(times, descending=fixed)
+        risk, counts = model(xb).squeeze(1)[rows], events[rows]
+        return -((risk - torch.logcumsumexp(risk, 0)) * counts).sum() / counts.sum()
+
+    picks = (torch.randperm(600)[:100] for _ in range(200))
+    train(model, ((x[rows], time[rows], event[rows]) for rows in picks), loss)
+    with torch.no_grad():
+        risk = model(x).squeeze(1)
+    later = (time > time[:, None]) & (event[:, None] == 1)
+    return (later & (risk[:, None] > risk)).sum().item() / later.sum().item()

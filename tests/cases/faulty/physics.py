@@ -33,6 +33,37 @@ def slope_without_a_graph(fixed=False):
     return (model(t) - torch.cos(3 * t)).abs().max().detach()
 
 
+@faulty("mean error of the forces", at_most=0.15, causes=("frozen",))
+def forces_without_a_graph(fixed=False):
+    """Energies of a chain of three balls between springs, and their forces, which count most: the
+    forces are derived without a graph of their own, so the energies alone are trained."""
+    layers = (nn.Linear(3, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
+    model = nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.004)
+
+    def labelled(rows):
+        x = torch.rand(rows, 3).mul(2).sub(1).requires_grad_()
+        apart = torch.cat([x[:, :1], x.diff(dim=1), -x[:, 2:]], 1)
+        energy = (apart**2 - 0.3 * apart**4).sum(1, keepdim=True)
+        return x, energy.detach(), -torch.autograd.grad(energy.sum(), x)[0]
+
+    def forces(x, energy):
+        return -torch.autograd.grad(energy.sum(), x, create_graph=fixed, retain_graph=True)[0]
+
+    given, energies, known = labelled(96)
+    for _ in range(900):
+        rows = torch.randperm(96)[:32]
+        x = given[rows].detach().requires_grad_()
+        energy = model(x)
+        error = (forces(x, energy) - known[rows]).square().mean()
+        loss = 0.02 * (energy - energies[rows]).square().mean() + 0.98 * error
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    x, _, wanted = labelled(200)
+    return (forces(x, model(x)) - wanted).abs().mean().detach()
+
+
 class Sine(nn.Module):
     """A layer of a network of sines; its weights are divided by the frequency or not."""
 

@@ -119,3 +119,38 @@ def picture_and_class_together():
     fit(model, x, torch.cat([x, y[:, None].float()], 1), loss, steps=300)
     with torch.no_grad():
         return missed(model(x)[:, :64], x)
+
+
+@healthy("pairs in order", at_least=0.75)
+def places_from_the_last_to_the_first():
+    """The likelihood of a ranking (ListMLE): by ascending worth, each is compared with those worth
+    less, as the sums of Cox's likelihood would be over those who have left."""
+    x, y = digits()
+    worth = y + 0.1 * torch.rand(len(y))
+
+    def loss(out, values):
+        scores = out.squeeze(1)[torch.argsort(values)]
+        return (torch.logcumsumexp(scores, 0) - scores).mean()
+
+    scores = fit(network(1), x, worth, loss)(x).squeeze(1).detach()
+    above = worth[:, None] > worth
+    return (above & (scores[:, None] > scores)).sum().item() / above.sum().item()
+
+
+@healthy("concordance", at_least=0.62)
+def risk_sets_turned_round():
+    """Cox's likelihood, whose rows lie by ascending time, and whose sums run from the last one."""
+    x, y = digits()
+    ends = -torch.rand(len(y)).log() * torch.exp(0.4 * (4.5 - y)) * 30
+    stays = 10 + torch.rand(len(y)) * 80
+    time, event = torch.minimum(ends, stays), (ends <= stays).float()
+
+    def loss(out, told):
+        rows = torch.argsort(told[:, 0])
+        risk, counts = out.squeeze(1)[rows], told[rows, 1]
+        sums = torch.logcumsumexp(risk.flip(0), 0).flip(0)
+        return -((risk - sums) * counts).sum() / counts.sum()
+
+    risk = fit(network(1), x, torch.stack([time, event], 1), loss)(x).squeeze(1).detach()
+    later = (time > time[:, None]) & (event[:, None] == 1)
+    return (later & (risk[:, None] > risk)).sum().item() / later.sum().item()

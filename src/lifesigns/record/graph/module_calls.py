@@ -35,6 +35,7 @@ from lifesigns.record.graph.prediction import (
 )
 from lifesigns.record.graph.same_memory import Place as Memory
 from lifesigns.record.graph.same_memory import places_of
+from lifesigns.record.graph.sort_calls import SortCalls
 from lifesigns.record.graph.ungraded import UngradedCalls
 from lifesigns.record.graph.unheld_samples import UnheldSamples
 from lifesigns.record.readable import is_readable, obstacle
@@ -207,6 +208,7 @@ class ForwardHooks(GlobalHooks):
         """Of the step."""
         self.samples = UnheldSamples()
         """Of the step."""
+        self.sorts = SortCalls()
         self.first_event: float | None = None
 
     def arm(self) -> None:
@@ -241,10 +243,12 @@ class ForwardHooks(GlobalHooks):
         self._called.clear()
         self.ungraded.forget()
         self.samples.forget()
+        self.sorts.forget()
 
     def _register(self) -> None:
         super()._register()
         self.samples.listen(bool(self._handles))
+        self.sorts.listen(bool(self._handles))
 
     def answered(self, trained: Container[float]) -> Iterator[tuple[nn.Module, Tensor, bool]]:
         """What modules returned that no other one called, and whether it was with gradients.

@@ -58,6 +58,8 @@ class PendingDerivatives(NamedTuple):
     """Whether the loss is known to be computed with their values."""
     beside: bool
     """Whether what was derived is not in the loss either, which has a number added to it."""
+    numbered: bool
+    """Whether what was derived is in the loss, and a number without a graph is added to it."""
     tables: tuple[tuple[int, tuple[int, ...], int], ...]
     """Slot and shape of each table, and how many others it has."""
 
@@ -74,6 +76,7 @@ class PendingDerivatives(NamedTuple):
             "derivatives_left_out": float(self.number),
             "derivatives_entered": float(entered),
             **({"derivatives_beside": 1.0} if self.beside else {}),
+            **({"derivatives_numbered": 1.0} if self.numbered else {}),
         }
 
 
@@ -87,6 +90,8 @@ class LeftOut(NamedTuple):
     """What tells it otherwise."""
     beside: bool = False
     """Whether what was derived is not in the loss either, which has a number added to it."""
+    numbered: bool = False
+    """Whether what was derived is in the loss, and a number without a graph is added to it."""
 
     def wait(self, pack: Pack) -> PendingDerivatives:
         """Keeps the numbers for the copy.
@@ -95,7 +100,8 @@ class LeftOut(NamedTuple):
             pack: Where they wait for it.
         """
         tables = ((pack.add(t.numbers.reshape(-1)), t.numbers.shape, t.others) for t in self.tables)
-        return PendingDerivatives(self.number, self.entered, self.beside, tuple(tables))
+        signs = self.entered, self.beside, self.numbered
+        return PendingDerivatives(self.number, *signs, tuple(tables))
 
 
 class Derivatives:
@@ -157,8 +163,10 @@ class Derivatives:
         outputs = [call.prediction for call in forward.calls if call.prediction is not None]
         derived = frozenset[int]().union(*(taken.of for taken in left))
         values = [p.value for p in outputs if p.node in derived and not p.is_overwritten]
-        entered = _has_saved(walked, left)
-        return LeftOut(len(left), entered, () if entered else tuple(_tables(walked, left, values)))
+        if _has_saved(walked, left):
+            return LeftOut(len(left), True, ())
+        tables, numbered = tuple(_tables(walked, left, values)), _adds_a_number(walked)
+        return LeftOut(len(left), False, tables, numbered=numbered)
 
 
 def _beside(walked: Walk, taken: Iterable[_Taken]) -> int:

@@ -19,15 +19,22 @@ def risk_sets(walked: Walk) -> dict[str, float]:
     Args:
         walked: The graph of the loss.
     """
+    return {"risk_sets": 1.0} if growing_sums(walked) else {}
+
+
+def growing_sums(walked: Walk) -> list[int]:
+    """The nodes that add up exponentials of which logarithms are taken, or do both.
+
+    Args:
+        walked: The graph of the loss.
+    """
     names = walked.names
-    if "Logcumsumexp" in names:
-        return {"risk_sets": 1.0}
-    if "Cumsum" not in names:
-        return {}
+    of_torch = [i for i, name in enumerate(names) if name == "Logcumsumexp"]
+    if of_torch or "Cumsum" not in names:
+        return of_torch
     logs = [i for i, name in enumerate(names) if name == "Log"]
     growing = [at for i in logs if (at := source(walked, i, _TURNED)) is not None]
-    found = any(names[i] == "Cumsum" and _is_of_exponentials(walked, i) for i in growing)
-    return {"risk_sets": 1.0} if found else {}
+    return [i for i in growing if names[i] == "Cumsum" and _is_of_exponentials(walked, i)]
 
 
 def _is_of_exponentials(walked: Walk, i: int) -> bool:

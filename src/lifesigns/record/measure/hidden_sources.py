@@ -32,12 +32,11 @@ class PendingSources(NamedTuple):
     def of(self, arrays: list[NDArray[np.float64]]) -> dict[str, float]:
         """Details of a loss: how many positions are to say what is hidden from them, of how many.
 
-        Where all sources lie at one distance, the network forecasts, as it should.
+        Where all sources lie at one distance, the network forecasts, as it should; also where all
+        that is hidden does, though some of it may be read off earlier tokens, which are repeated.
         """
-        hidden, nearest, farthest = arrays[self.slot]
-        if not hidden or nearest == farthest:
-            return {}
-        return {"hidden_sources": float(hidden), "positions": float(self.positions)}
+        hidden = float(arrays[self.slot].item())
+        return {"hidden_sources": hidden, "positions": float(self.positions)} if hidden else {}
 
 
 def hidden_sources(pack: Pack, walked: Walk, condensed: Condensed) -> PendingSources | None:
@@ -61,13 +60,16 @@ def hidden_sources(pack: Pack, walked: Walk, condensed: Condensed) -> PendingSou
     if not masks or not all(mask is True or isinstance(mask, Tensor) for mask in masks):
         return None
     names = list(zip(walked.names, walked.nodes, strict=True))
-    targets = [saved(node, "target") for name, node in names if name in ("NllLoss", "NllLoss2D")]
+    losses = [node for name, node in names if name in ("NllLoss", "NllLoss2D")]
+    target = saved(losses[0], "target") if len(losses) == 1 else None
     tokens = [saved(node, "indices") for name, node in names if name == TOKENS]
-    if len(targets) != 1 or targets[0] is None:
+    if target is None:
         return None
     for given in tokens:
-        if given is not None and given.dim() == 2 and given.numel() == targets[0].numel():
-            found = _compared(given, targets[0].reshape(given.shape))
+        if given is not None and given.dim() == 2 and given.numel() == target.numel():
+            wanted = target.reshape(given.shape)
+            counts = (wanted >= 0) & (wanted != int(saved(losses[0], "ignore_index")))
+            found = _compared(given, wanted, counts)
             if found is None:
                 return None
             for mask in masks:
@@ -76,18 +78,24 @@ def hidden_sources(pack: Pack, walked: Walk, condensed: Condensed) -> PendingSou
     return None
 
 
-def _compared(given: Tensor, wanted: Tensor) -> Tensor | None:
-    """How many sources are hidden, and how far ahead the nearest and the farthest source lies."""
+def _compared(given: Tensor, wanted: Tensor, counts: Tensor) -> Tensor | None:
+    """How many sources are hidden; 0 where what is hidden is what follows at one distance."""
     samples, length = given.shape
     if samples < FEWEST or samples * length * length > MOST_ELEMENTS:
         return None
-    agree = (wanted[:, :, None] == given[:, None, :]).float().mean(0)
+    same = (wanted[:, :, None] == given[:, None, :]).float()
+    agree = same.mean(0)
     best, place = agree.max(1)
     sure = (best >= SURE) & ((agree >= SURE).sum(1) == 1)
-    ahead = place - torch.arange(length, device=place.device)
-    hidden = (sure & (ahead > 0)).sum()
+    places = torch.arange(length, device=place.device)
+    ahead = place - places
+    hidden = sure & (ahead > 0)
     near, far = ahead.masked_fill(~sure, length).amin(), ahead.masked_fill(~sure, -length).amax()
-    return torch.stack([hidden, near, far])
+    nearest = ahead.masked_fill(~hidden, length).amin()
+    follows = (same * counts[:, :, None]).sum(0) >= SURE * counts.sum(0)[:, None]
+    elsewhere = places - places[:, None] != nearest
+    forecasts = (near == far) | ((nearest == far) & (follows | elsewhere).all())
+    return hidden.sum() * ~forecasts
 
 
 def _hides_what_follows(walked: Walk, index: int) -> bool | Tensor:
