@@ -5,7 +5,7 @@ import torch
 from oracles.recorded import snapshot
 from torch import nn
 
-from lifesigns.record.measure.torn_signals import ENDS, SURE, INSIDE, ROWS
+from lifesigns.record.measure.torn_signals import ENDS, INSIDE, ROWS, SURE
 
 SAMPLES, CHANNELS, STEPS = 32, 12, 64
 
@@ -77,7 +77,9 @@ def test_constant_signals_tell_nothing():
     assert "torn_signals_at" not in details(torch.ones(SAMPLES, STEPS, CHANNELS))
 
 
-@pytest.mark.parametrize("shape", [(32, 12, 12), (32, 8, 64), (4, 64, 12), (32, 64, 2), (0, 64, 12)])
+@pytest.mark.parametrize(
+    "shape", [(32, 12, 12), (32, 8, 64), (4, 64, 12), (32, 64, 2), (0, 64, 12)]
+)
 def test_other_sizes_are_not_looked_at(shape):
     assert "torn_signals_at" not in details(torch.randn(shape), nn.Linear)
 

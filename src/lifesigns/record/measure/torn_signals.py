@@ -1,9 +1,10 @@
-"""Whether signals that a recurrent layer is given are pieces of channels that lay one behind other.
+"""Whether a recurrent layer is given signals that are pieces of channels, one behind the other.
 
-(batch, channel, time) that a reshape before the loop brought to (batch, time, channel) has the right
-sizes, and leaves no other trace. But neighbours in time are alike. In torn signals these stand side
-by side in a row; the last of a row goes on in the next as within a row, but where the next channel
-begins. That is at every multiple of the number of rows, a place like any other in whole signals.
+(batch, channel, time) that a reshape before the loop brought to (batch, time, channel) has the
+right sizes, and leaves no other trace. But neighbours in time are alike. In torn signals these
+stand side by side in a row, and the last of a row goes on in the next as within a row, but where
+the next channel begins. That is at every multiple of the number of rows: in whole signals such a
+place is like any other.
 """
 
 from __future__ import annotations
