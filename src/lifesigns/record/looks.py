@@ -51,6 +51,7 @@ from lifesigns.record.measure.missing_codes import missing_codes
 from lifesigns.record.measure.read_columns import has_several_entries, read_columns
 from lifesigns.record.measure.read_early import read_early, reads_places
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.measure.rounded_columns import rounded_columns
 from lifesigns.record.measure.row_scales import row_scales
 from lifesigns.record.measure.run_over import run_over
 from lifesigns.record.measure.same_states import may_compare_states, same_states
@@ -60,6 +61,7 @@ from lifesigns.record.measure.tails import tails
 from lifesigns.record.measure.torn_edges import torn_edges
 from lifesigns.record.measure.torn_heads import torn_heads
 from lifesigns.record.measure.torn_pictures import torn_pictures
+from lifesigns.record.measure.torn_signals import torn_signals
 from lifesigns.record.measure.torn_states import may_tear_states, torn_states
 from lifesigns.record.measure.torn_values import has_views, torn_values
 from lifesigns.record.measure.turned_heads import has_constants, turned_heads
@@ -164,10 +166,12 @@ LOOKS = (
 
 OF_DATA = (
     Look("tails of the inputs", lambda s: tails(s.pack, s.walked)),
+    Look("rounded inputs", lambda s: rounded_columns(s.pack, s.ends.batch)),
     Look("levels of weights", lambda s: coarse_weights(s.pack, s.walked)),
     Look("codes among the inputs", lambda s: missing_codes(s.pack, s.walked, s.ends.batch)),
     Look("torn pictures", lambda s: torn_pictures(s.pack, s.walked, s.condensed.site_of_node)),
     Look("axes of signals", lambda s: run_over(s.pack, s.walked, s.condensed, s.ends.batch)),
+    Look("torn signals", lambda s: torn_signals(s.pack, s.walked, s.condensed, s.ends.batch)),
     Look("what a mask leaves", lambda s: inverted_mask(s.pack, s.walked, s.ends.prediction)),
     Look(
         "levels of pictures",

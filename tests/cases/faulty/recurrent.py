@@ -199,3 +199,24 @@ def normalised_over_one_feature(fixed=False):
     model = Model()
     fit(model, x, y, steps=150, lr=0.01)
     return accuracy(model, x, y)
+
+
+def travelling_waves(n, channels=12, steps=64):
+    """(sample, channel, time): waves that travel up or down some channels, and a drift of all."""
+    y = torch.randint(2, (n,))
+    place = torch.randperm(channels).view(1, -1, 1)
+    late = 0.6 * place * (2 * y - 1).view(-1, 1, 1)
+    swing = (0.8 + 0.4 * torch.rand(n, 1, 1)) * torch.arange(steps) + 6.28 * torch.rand(n, 1, 1)
+    drift = torch.randn(1, channels, 4) @ torch.randn(n, 4, steps).cumsum(2)
+    wave = torch.sin(swing - late) * (place < 6)
+    return 0.9 * wave + 0.06 * drift + 0.5 * torch.randn(n, channels, steps), y
+
+
+@faulty("held-out accuracy", at_least=0.85, causes=("wrong_shape",))
+def channels_reshaped_before_the_loop(fixed=False):
+    """Recordings of (channel, time) are reshaped to (time, channel), and not transposed."""
+    x, y = travelling_waves(700)
+    x = x.transpose(1, 2).contiguous() if fixed else x.reshape(700, 64, 12)
+    model = Recurrent(nn.GRU, 12, 24)
+    fit(model, x[:500], y[:500], steps=200, lr=0.005)
+    return accuracy(model, x[500:], y[500:])

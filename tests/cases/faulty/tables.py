@@ -22,6 +22,19 @@ class Factors(nn.Module):
         return self.weights(x).sum((1, 2)) + pairs.sum(1) / 2
 
 
+class Phases(nn.Module):
+    """A curve of known period over time."""
+
+    def __init__(self, period):
+        super().__init__()
+        self.period = period
+        self.net = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 1))
+
+    def forward(self, t):
+        phase = 6.2832 * torch.remainder(t / self.period, 1.0)
+        return self.net(torch.stack([phase.sin(), phase.cos()], 1))
+
+
 def fitted(model, x, y, held_out, rate=0.01):
     """Trains a regression on a table; the squared error that it leaves on rows held out."""
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
@@ -115,3 +128,13 @@ def gaps_in_the_targets_set_to_zero(fixed=False):
         optimizer.step()
     with torch.no_grad():
         return (model(x) - y).square().mean()
+
+
+@faulty("squared error left", at_most=0.3, causes=("unnormalised_input",))
+def dates_rounded_to_quarters_of_a_day(fixed=False):
+    """A star swings in half a day, and float32 knows quarters of a day near 2,457,000."""
+    when = torch.rand(2000, dtype=torch.float64) * 900
+    y = torch.sin(6.2832 / 0.5462 * when).float()
+    t = (when if fixed else when + 2_457_000).float()
+    model = Phases(0.5462)
+    return fitted(model, t[:1600], y[:1600, None], (t[1600:], y[1600:, None]), rate=0.01)

@@ -23,6 +23,9 @@ COSTLY = Threshold(
     "below 0.3 % at 95 %: an aim that is hard to reach ends few episodes at first",
 )
 LATE = Threshold(0.25, "share of the run before the last of these rows", "not the beginning alone")
+FALLEN = Threshold(
+    100, "steps before the last of these rows, where steps are rewarded", "who fails does so soon"
+)
 ALIKE = Threshold(1e-3, "relative range of the rewards, and of the discounts", "rounding")
 
 
@@ -31,11 +34,14 @@ def check(stream: Stream) -> Iterable[Finding]:
     known = stream.marked(ROWS)
     lines = [one.details for one in known if LINE in one.details]
     rows = sum(details[ROWS] for details in lines)
-    if len(lines) < len(known) or rows < ENOUGH or known[-1].step < LATE * stream.steps[-1]:
+    if len(lines) < len(known) or rows < ENOUGH:
         return
     discounts, rewards = (np.array([one[word] for one in lines]) for word in (DISCOUNT, REWARD))
     discount, reward = float(np.median(discounts)), float(np.median(rewards))
     steady = _is_one(discounts, discount) and _is_one(rewards, reward)
+    last = known[-1].step
+    if last < LATE * stream.steps[-1] and (reward < 0 or last < FALLEN):
+        return
     if steady and 0 < discount < 1 and abs(reward) > ALIKE:
         yield _finding(stream, known, int(rows), discount, reward)
 
@@ -79,9 +85,11 @@ _LOOK = Remedy(
 
 
 # --- cases ----------------------------------------------------------------------------------------
-def _example(*discounts: float, reward: float = 1.0, rows: float = 256.0, until: int = 4) -> Trace:
-    """Targets with these discounts in recorded steps; a discount of 0 is no line."""
-    known = example.regression([0.1, 0.2] * 150, update=1e-3, kind="huber")
+def _example(
+    *discounts: float, reward: float = 1.0, rows: float = 256.0, until: int = 4, steps: int = 300
+) -> Trace:
+    """Targets with these discounts in recorded steps, the last step 250; of 0: no line."""
+    known = example.regression([0.1, 0.2] * (steps // 2), update=1e-3, kind="huber")
     shots = []
     for shot, discount in zip(known.snapshots[:until], discounts, strict=False):
         line = {LINE: 1.0, DISCOUNT: discount, REWARD: reward} if discount else {}
@@ -112,7 +120,8 @@ In a recorded step the network or a copy of it was asked without gradients, and 
 In all recorded steps, which together hold 600 rows or more, all targets lie on one line over these
 values, with one slope below 1 and one height that is not 0. A row that ends an episode lies at the
 height itself. Where each step costs, 1,000 rows are asked for, and fewer are a note: an aim that is
-hard to reach may not have been reached yet.
+hard to reach may not have been reached yet. The last of these steps is in the last three quarters
+of the run or, where steps are rewarded, behind step 100.
 """,
     ignore="""
 Rewards that differ from row to row are no line and are not judged; nor are rewards that are all 0,
@@ -126,7 +135,13 @@ same, until the aim has been reached, nothing can be learned either.
     ),
     reads=frozenset({Quantity.LOSS}),
     check=check,
-    thresholds={"enough": ENOUGH, "costly": COSTLY, "late": LATE, "alike": ALIKE},
+    thresholds={
+        "enough": ENOUGH,
+        "costly": COSTLY,
+        "late": LATE,
+        "fallen": FALLEN,
+        "alike": ALIKE,
+    },
     explains=(
         "loss-flat",
         "loss-diverges",
@@ -144,6 +159,12 @@ same, until the aim has been reached, nothing can be learned either.
             Severity.ERROR,
         ),
         Case("costs, in fewer", lambda: _example(*_ALWAYS, reward=-1.0, rows=200.0), Severity.NOTE),
+        Case("rewards, in the beginning", lambda: _example(*_ALWAYS, steps=3000), Severity.ERROR),
+        Case(
+            "near miss: costs, in the beginning",
+            lambda: _example(*_ALWAYS, reward=-1.0, steps=3000),
+            None,
+        ),
         Case("near miss: a step in which one ends", lambda: _example(0.99, 0, 0.99, 0.99), None),
         Case("near miss: few rows", lambda: _example(*_ALWAYS, rows=64.0), None),
         Case("near miss: no reward yet", lambda: _example(*_ALWAYS, reward=0.0), None),
