@@ -29,7 +29,7 @@ from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.norm_shift import PendingShift, shift_of
 from lifesigns.record.measure.reduce import Arrays, Pack, PendingSums
-from lifesigns.record.measure.shown import Shown, scales
+from lifesigns.record.measure.shown import Shown, scaled_apart, scales
 from lifesigns.record.measure.spot_check import spots
 from lifesigns.record.readable import is_readable
 from lifesigns.record.schedule.clock import Clock
@@ -51,6 +51,8 @@ class _Taken:
     told: EvaluationPass
     pack: Pack
     sums: PendingSums | None
+    strangers: int | None
+    """Where the pack holds whether no row was trained on."""
     shifts: list[PendingShift]
     answers: PendingAnswers | None = None
     given: Tensor | None = None
@@ -94,7 +96,8 @@ class _Taken:
     def _measured(self, arrays: Arrays) -> EvaluationPass:
         told = self.told
         if self.sums is not None:
-            told = replace(told, inputs=scales(self.sums, arrays))
+            own = scaled_apart(self.sums, self.strangers, arrays)
+            told = replace(told, inputs=scales(self.sums, arrays), own_scale=own)
         if self.answers is not None:
             told = replace(told, answers=self.answers.of(arrays))
         found = [(shift.of(arrays), shift.norm) for shift in self.shifts]
@@ -249,11 +252,12 @@ class EvaluationLooks:
             norm_samples=seen.norm_samples,
         )
         self._latest = _nothing if given is None else weakref.ref(given)
-        sums = None
+        sums = strangers = None
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
+            strangers = None if sums is None else self._shown.strangers(given, pack)
         pack.flush()
-        taken = _Taken(told, pack, sums, self._shifts)
+        taken = _Taken(told, pack, sums, strangers, self._shifts)
         self._taken.append(taken)
         self._judged = taken
         if (
