@@ -15,7 +15,14 @@ by the recorder, and a rule cannot tell the difference. Records go to JSON and b
 """
 
 from lifesigns.records.as_json import from_json, to_json
-from lifesigns.records.evaluations import Answers, EvaluationPass, Scales
+from lifesigns.records.evaluations import (
+    Answers,
+    EvaluationPass,
+    OwnScale,
+    Scales,
+    own_scale,
+    standardised,
+)
 from lifesigns.records.findings import Finding, Remedy, Severity, grouped
 from lifesigns.records.graph import WEIGHTED, Graph, Kind, Site
 from lifesigns.records.loaders import Loader, StoredData
@@ -66,6 +73,7 @@ __all__ = [
     "Mixing",
     "NonFinite",
     "OwnLoad",
+    "OwnScale",
     "ParameterReading",
     "Plateau",
     "Quantity",
@@ -86,5 +94,7 @@ __all__ = [
     "UnitSums",
     "from_json",
     "grouped",
+    "own_scale",
+    "standardised",
     "to_json",
 ]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lifesigns.records.units import Floats, Ints
+import numpy as np
+from numpy.typing import NDArray
+
+from lifesigns.records.units import Floats, Ints, UnitSums
 
 MOST_FEATURES = 1024
 """Features whose scale is kept, evenly spread."""
+ROUNDING = 1e-4
+"""How far a mean may be from 0, and a spread from 1, where numbers were standardised by their own:
+float32 leaves 1e-6. By chance two columns of 100,000 samples do in one table of a million."""
+BEYOND = 1.05
+"""Where the farthest value lies at least: two levels, -1 and 1, may be as frequent by design."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +43,48 @@ class Scales:
             1
         """
         return -(-units // MOST_FEATURES)
+
+
+@dataclass(frozen=True)
+class OwnScale:
+    """How many columns of a table have their own mean at 0 and their own spread at 1."""
+
+    columns: int
+    """Such columns."""
+    varied: int
+    """Columns that are no constant."""
+
+
+def standardised(sums: UnitSums) -> NDArray[np.bool_]:
+    """Which columns were scaled by their own mean and deviation, of shape `[columns]`.
+
+    The deviation may be that of the sample or of the population.
+
+    Args:
+        sums: Of all rows of a table.
+
+    Example:
+        >>> x = np.array([[3.0, 0.0], [5.0, 1.0], [10.0, 2.0]])
+        >>> standardised(UnitSums.of((x - x.mean(0)) / x.std(0) + [0, 0.1])).tolist()
+        [True, False]
+    """
+    count = np.maximum(sums.count, 2)
+    spread = sums.variance * (sums.count > 1)
+    is_one = [
+        np.abs(np.sqrt(square) - 1) <= ROUNDING for square in (spread, spread * count / (count - 1))
+    ]
+    far = np.maximum(sums.maximum, -sums.minimum) > BEYOND
+    found: NDArray[np.bool_] = (np.abs(sums.mean) <= ROUNDING) & (is_one[0] | is_one[1]) & far
+    return found
+
+
+def own_scale(sums: UnitSums) -> OwnScale:
+    """How many columns were.
+
+    Args:
+        sums: Of all rows of a table.
+    """
+    return OwnScale(int(standardised(sums).sum()), int((sums.span > 0).sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,3 +147,5 @@ class EvaluationPass:
     training are not known to give it the same."""
     answers: Answers | None = None
     """To the labels of a loss that was taken of it; None where none was seen."""
+    own_scale: OwnScale | None = None
+    """Of a whole table of which no row is one that was trained on; None where that is not known."""

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lifesigns.record.measure.reduce import Arrays, Pack, PendingSums
-from lifesigns.records.evaluations import MOST_FEATURES, Scales
+from lifesigns.record.measure.trained_rows import TrainedRows
+from lifesigns.record.readable import is_readable
+from lifesigns.records.evaluations import MOST_FEATURES, OwnScale, Scales, own_scale
 
 Kind = tuple[torch.dtype, int, int]
 """Type, dimensions and features of batches."""
@@ -28,11 +30,15 @@ class Shown:
         self._dim = -1
         self._kind: Kind | None = None
         self._is_only = True
+<<<<<<< HEAD
         self._each: weakref.WeakKeyDictionary[nn.Module, tuple[int, int, Kind]] = (
             weakref.WeakKeyDictionary()
         )
         """Of each network its number, the dimension of its features, and what it is given."""
         self._networks = 0
+=======
+        self._rows = TrainedRows()
+>>>>>>> a2
 
     def note(self, network: weakref.ref[nn.Module] | None, batch: Tensor, dim: int) -> int:
         """A batch was recorded.
@@ -49,7 +55,10 @@ class Shown:
         known = self._network
         if known is not None and network is not None and known() not in (None, network()):
             self._is_only = False
+        if known is None or network is None or known() is not network():
+            self._rows = TrainedRows()  # such as the next fold's
         self._network, self._dim, self._kind = network, dim, _kind(batch, dim)
+<<<<<<< HEAD
         return number
 
     def _number(self, network: nn.Module | None, batch: Tensor, dim: int) -> int:
@@ -81,6 +90,10 @@ class Shown:
             return None
         sums = _sums(batch, known[1], pack)
         return None if sums is None else (known[0], sums)
+=======
+        if is_readable(batch):
+            self._rows.note(batch)
+>>>>>>> a2
 
     def alike(self, network: nn.Module, batch: Tensor, pack: Pack) -> PendingSums | None:
         """Sums of another batch, by features; None where it is none of the same kind.
@@ -101,6 +114,21 @@ class Shown:
 def _sums(batch: Tensor, dim: int, pack: Pack) -> PendingSums | None:
     per_sample = max(batch[0].numel(), 1)
     return pack.sums(batch[: max(1, MOST_VALUES // per_sample)], dim)
+
+    def strangers(self, batch: Tensor, pack: Pack) -> int | None:
+        """The slot that tells whether a whole table holds no row that was trained on.
+
+        Args:
+            batch: Of the same kind as those of the training.
+            pack: Where the number waits for the copy.
+
+        Returns:
+            None where that is not known, or the table is too large to be looked at whole.
+        """
+        if batch.numel() > MOST_VALUES:
+            return None
+        found = self._rows.strangers(batch)
+        return None if found is None else pack.add(found)
 
 
 def _kind(batch: Tensor, dim: int) -> Kind:
@@ -124,3 +152,15 @@ def scales(pending: PendingSums, arrays: Arrays) -> Scales:
     stride = -(-sums.units // MOST_FEATURES)
     deviation = np.sqrt(sums.variance)
     return Scales(int(sums.count.max()), sums.mean[::stride], deviation[::stride])
+
+
+def scaled_apart(pending: PendingSums, strangers: int | None, arrays: Arrays) -> OwnScale | None:
+    """What a table that was not trained on has of a scale of its own.
+
+    Args:
+        pending: Its sums.
+        strangers: The slot that tells whether no row of it was trained on; None if not known.
+        arrays: What the pack brought to the host in which they waited.
+    """
+    is_known = strangers is not None and bool(arrays[strangers].all())
+    return own_scale(pending.of(arrays)) if is_known else None

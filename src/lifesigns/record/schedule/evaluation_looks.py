@@ -29,7 +29,7 @@ from lifesigns.record.measure.averages import Averages
 from lifesigns.record.measure.measuring import measuring
 from lifesigns.record.measure.norm_shift import PendingShift, shift_of
 from lifesigns.record.measure.reduce import Arrays, Pack, PendingSums
-from lifesigns.record.measure.shown import Shown, scales
+from lifesigns.record.measure.shown import Shown, scaled_apart, scales
 from lifesigns.record.measure.spot_check import spots
 from lifesigns.record.readable import is_readable
 from lifesigns.record.schedule.clock import Clock
@@ -51,6 +51,8 @@ class _Taken:
     told: EvaluationPass
     pack: Pack
     sums: PendingSums | None
+    strangers: int | None
+    """Where the pack holds whether no row was trained on."""
     shifts: list[PendingShift]
     beside: PendingSums | None = None
     """Sums of what one of several networks was given."""
@@ -97,9 +99,14 @@ class _Taken:
     def _measured(self, arrays: Arrays) -> EvaluationPass:
         told = self.told
         if self.sums is not None:
+<<<<<<< HEAD
             told = replace(told, inputs=scales(self.sums, arrays))
         if self.beside is not None:
             told = replace(told, given=scales(self.beside, arrays))
+=======
+            own = scaled_apart(self.sums, self.strangers, arrays)
+            told = replace(told, inputs=scales(self.sums, arrays), own_scale=own)
+>>>>>>> a2
         if self.answers is not None:
             told = replace(told, answers=self.answers.of(arrays))
         found = [(shift.of(arrays), shift.norm) for shift in self.shifts]
@@ -254,6 +261,7 @@ class EvaluationLooks:
             norm_samples=seen.norm_samples,
         )
         self._latest = _nothing if given is None else weakref.ref(given)
+<<<<<<< HEAD
         sums = beside = None
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
@@ -262,6 +270,14 @@ class EvaluationLooks:
             told = replace(told, network=beside[0])
         pack.flush()
         taken = _Taken(told, pack, sums, self._shifts, None if beside is None else beside[1])
+=======
+        sums = strangers = None
+        if is_known and given is not None and given.is_floating_point():
+            sums = self._shown.alike(seen.network, given, pack)
+            strangers = None if sums is None else self._shown.strangers(given, pack)
+        pack.flush()
+        taken = _Taken(told, pack, sums, strangers, self._shifts)
+>>>>>>> a2
         self._taken.append(taken)
         self._judged = taken
         if (
