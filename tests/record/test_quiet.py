@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 import torch
 import torch.nn.functional as F
+from odd_losses import X, Y, in_bfloat16, in_double, in_turns, read_with_its_sign_turned
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
@@ -15,8 +16,6 @@ from lifesigns.record.plain import building
 from lifesigns.record.plain.by_python import ROWS
 from lifesigns.record.quiet import Quiet
 from lifesigns.record.schedule.spikes import MOST_ON_THE_SPOT
-
-X, Y = torch.linspace(-1, 1, 48).reshape(16, 3), torch.arange(16) % 2
 
 
 @pytest.fixture(autouse=True, params=["in C", "in Python"])
@@ -101,33 +100,6 @@ def changed_in_place(step, model, optimizer):
         return
     optimizer.zero_grad()
     loss.backward()
-    optimizer.step()
-
-
-def in_double(step, model, optimizer):
-    model.double()
-    optimizer.zero_grad()
-    F.cross_entropy(model(X.double()), Y).backward()
-    optimizer.step()
-
-
-def in_bfloat16(step, model, optimizer):
-    optimizer.zero_grad()
-    F.cross_entropy(model(X).bfloat16(), Y).backward()
-    optimizer.step()
-
-
-def in_turns(step, model, optimizer):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(model(X), Y, reduction="none")
-    (loss.double() if step % 5 == 2 else loss).mean().backward()
-    optimizer.step()
-
-
-def read_with_its_sign_turned(step, model, optimizer):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(model(X), Y)
-    torch.complex(loss, loss).conj().imag.backward()
     optimizer.step()
 
 

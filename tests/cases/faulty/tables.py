@@ -131,7 +131,6 @@ def gaps_in_the_targets_set_to_zero(fixed=False):
 
 
 @faulty("squared error left", at_most=0.3, causes=("unnormalised_input",))
-<<<<<<< HEAD
 def dates_rounded_to_quarters_of_a_day(fixed=False):
     """A star swings in half a day, and float32 knows quarters of a day near 2,457,000."""
     when = torch.rand(2000, dtype=torch.float64) * 900
@@ -139,7 +138,9 @@ def dates_rounded_to_quarters_of_a_day(fixed=False):
     t = (when if fixed else when + 2_457_000).float()
     model = Phases(0.5462)
     return fitted(model, t[:1600], y[:1600, None], (t[1600:], y[1600:, None]), rate=0.01)
-=======
+
+
+@faulty("squared error left", at_most=0.3, causes=("unnormalised_input",))
 def scaler_fitted_again_on_the_last_months(fixed=False):
     """Both parts of a year are standardised by their own mean and deviation: a cold month is an
     average one in the test."""
@@ -153,4 +154,3 @@ def scaler_fitted_again_on_the_last_months(fixed=False):
     x = (x - x.mean(0)) / x.std(0)
     model = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 1))
     return fitted(model, x, y, (later, answers))
->>>>>>> a2

@@ -30,15 +30,12 @@ class Shown:
         self._dim = -1
         self._kind: Kind | None = None
         self._is_only = True
-<<<<<<< HEAD
         self._each: weakref.WeakKeyDictionary[nn.Module, tuple[int, int, Kind]] = (
             weakref.WeakKeyDictionary()
         )
         """Of each network its number, the dimension of its features, and what it is given."""
         self._networks = 0
-=======
         self._rows = TrainedRows()
->>>>>>> a2
 
     def note(self, network: weakref.ref[nn.Module] | None, batch: Tensor, dim: int) -> int:
         """A batch was recorded.
@@ -58,7 +55,8 @@ class Shown:
         if known is None or network is None or known() is not network():
             self._rows = TrainedRows()  # such as the next fold's
         self._network, self._dim, self._kind = network, dim, _kind(batch, dim)
-<<<<<<< HEAD
+        if is_readable(batch):
+            self._rows.note(batch)
         return number
 
     def _number(self, network: nn.Module | None, batch: Tensor, dim: int) -> int:
@@ -90,10 +88,6 @@ class Shown:
             return None
         sums = _sums(batch, known[1], pack)
         return None if sums is None else (known[0], sums)
-=======
-        if is_readable(batch):
-            self._rows.note(batch)
->>>>>>> a2
 
     def alike(self, network: nn.Module, batch: Tensor, pack: Pack) -> PendingSums | None:
         """Sums of another batch, by features; None where it is none of the same kind.
@@ -110,11 +104,6 @@ class Shown:
             return None
         return _sums(batch, self._dim, pack)
 
-
-def _sums(batch: Tensor, dim: int, pack: Pack) -> PendingSums | None:
-    per_sample = max(batch[0].numel(), 1)
-    return pack.sums(batch[: max(1, MOST_VALUES // per_sample)], dim)
-
     def strangers(self, batch: Tensor, pack: Pack) -> int | None:
         """The slot that tells whether a whole table holds no row that was trained on.
 
@@ -129,6 +118,11 @@ def _sums(batch: Tensor, dim: int, pack: Pack) -> PendingSums | None:
             return None
         found = self._rows.strangers(batch)
         return None if found is None else pack.add(found)
+
+
+def _sums(batch: Tensor, dim: int, pack: Pack) -> PendingSums | None:
+    per_sample = max(batch[0].numel(), 1)
+    return pack.sums(batch[: max(1, MOST_VALUES // per_sample)], dim)
 
 
 def _kind(batch: Tensor, dim: int) -> Kind:

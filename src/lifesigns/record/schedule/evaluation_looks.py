@@ -99,14 +99,10 @@ class _Taken:
     def _measured(self, arrays: Arrays) -> EvaluationPass:
         told = self.told
         if self.sums is not None:
-<<<<<<< HEAD
-            told = replace(told, inputs=scales(self.sums, arrays))
-        if self.beside is not None:
-            told = replace(told, given=scales(self.beside, arrays))
-=======
             own = scaled_apart(self.sums, self.strangers, arrays)
             told = replace(told, inputs=scales(self.sums, arrays), own_scale=own)
->>>>>>> a2
+        if self.beside is not None:
+            told = replace(told, given=scales(self.beside, arrays))
         if self.answers is not None:
             told = replace(told, answers=self.answers.of(arrays))
         found = [(shift.of(arrays), shift.norm) for shift in self.shifts]
@@ -261,23 +257,15 @@ class EvaluationLooks:
             norm_samples=seen.norm_samples,
         )
         self._latest = _nothing if given is None else weakref.ref(given)
-<<<<<<< HEAD
-        sums = beside = None
-        if is_known and given is not None and given.is_floating_point():
-            sums = self._shown.alike(seen.network, given, pack)
-            beside = self._shown.beside(seen.network, given, pack)
-        if beside is not None:
-            told = replace(told, network=beside[0])
-        pack.flush()
-        taken = _Taken(told, pack, sums, self._shifts, None if beside is None else beside[1])
-=======
-        sums = strangers = None
+        sums = strangers = number = beside = None
         if is_known and given is not None and given.is_floating_point():
             sums = self._shown.alike(seen.network, given, pack)
             strangers = None if sums is None else self._shown.strangers(given, pack)
+            number, beside = self._shown.beside(seen.network, given, pack) or (None, None)
+        if number is not None:
+            told = replace(told, network=number)
         pack.flush()
-        taken = _Taken(told, pack, sums, strangers, self._shifts)
->>>>>>> a2
+        taken = _Taken(told, pack, sums, strangers, self._shifts, beside)
         self._taken.append(taken)
         self._judged = taken
         if (
