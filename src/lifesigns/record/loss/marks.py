@@ -14,7 +14,6 @@ from lifesigns.record.graph.prediction import Prediction
 from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk, saved
 from lifesigns.record.loss.alike import spreads
-from lifesigns.record.loss.averaged_places import averaged_places
 from lifesigns.record.loss.best_value import takes_best
 from lifesigns.record.loss.comparison import PendingLoss
 from lifesigns.record.loss.copied import among_inputs, copied
@@ -198,7 +197,6 @@ def mark_form(
         add_marks(pending, log_of_mean(walked, found, len(prediction.value)))
     pending.mark(drawn_negatives(pack, walked, terms))
     pending.mark(strange_teacher(pack, walked, terms))
-    pending.mark(averaged_places(pack, walked))
     pending.mark(signed_penalty(pack, walked, terms.penalties))
     pending.mark(log_scales(pack, walked))
     pending.mark(gated_scales(pack, walked, condensed.site_of_node))
