@@ -138,19 +138,3 @@ def dates_rounded_to_quarters_of_a_day(fixed=False):
     t = (when if fixed else when + 2_457_000).float()
     model = Phases(0.5462)
     return fitted(model, t[:1600], y[:1600, None], (t[1600:], y[1600:, None]), rate=0.01)
-
-
-@faulty("squared error left", at_most=0.3, causes=("unnormalised_input",))
-def scaler_fitted_again_on_the_last_months(fixed=False):
-    """Both parts of a year are standardised by their own mean and deviation: a cold month is an
-    average one in the test."""
-    day = torch.arange(1500) / 1500
-    x = torch.randn(1500, 4)
-    x[:, 0] = 12 * torch.sin(5 * day) + 3 * x[:, 0]
-    y = (x[:, :1] / 6).abs() + x[:, 1:2] + 0.3 * x[:, 2:3] * x[:, 3:]
-    (x, y), (later, answers) = (x[:1200], y[:1200]), (x[1200:], y[1200:])
-    scale = x if fixed else later
-    later = (later - scale.mean(0)) / scale.std(0)
-    x = (x - x.mean(0)) / x.std(0)
-    model = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 1))
-    return fitted(model, x, y, (later, answers))
