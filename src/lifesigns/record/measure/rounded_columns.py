@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.readable import is_readable
 
 ROWS, COLUMNS = 1024, 64
 """That are looked at."""
@@ -70,7 +71,7 @@ def rounded_columns(pack: Pack, batch: Tensor | None) -> PendingRounded | None:
     """
     if batch is None or batch.dtype != torch.float32 or not 1 <= batch.dim() <= 3:
         return None
-    if not batch.numel():
+    if not batch.numel() or not is_readable(batch):
         return None
     table = batch.detach().reshape(-1, batch.shape[-1] if batch.dim() > 1 else 1)
     table = table[:: -(-len(table) // ROWS), :COLUMNS].double()

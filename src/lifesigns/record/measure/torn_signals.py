@@ -20,6 +20,7 @@ from lifesigns.record.graph.sites import Condensed
 from lifesigns.record.graph.walk import Walk
 from lifesigns.record.measure.dealt_out import as_given, entries
 from lifesigns.record.measure.reduce import Pack
+from lifesigns.record.readable import is_readable
 
 SAMPLES, AXIS, ENOUGH = 8, 4, 2**20
 """Samples and places along either axis that are needed, and numbers of which more are not read."""
@@ -69,7 +70,7 @@ def torn_signals(
 
     Cost: the differences of up to a million numbers.
     """
-    if batch is None or not _are_signals(batch):
+    if batch is None or not _are_signals(batch) or not is_readable(batch):
         return None
     _, steps, channels = batch.shape
     for node, data in entries(walked):
