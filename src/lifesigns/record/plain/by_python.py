@@ -193,9 +193,10 @@ class PlainCycles:
             self._host.moved(optimizer)
         self.position = 0
         self.step += 1
-        if timed and len(self._samples) < SAMPLES:
-            self._samples.append(self._timed + time.perf_counter() - began + DISPATCH)
-            self._timed = 0.0
+        if timed:
+            took, self._timed = self._timed + time.perf_counter() - began + DISPATCH, 0.0
+            if len(self._samples) < SAMPLES:
+                self._samples.append(took)
         if self.step >= self.until:
             self._host.decide()
 

@@ -202,9 +202,10 @@ static int count(Cycles *self, PyObject *optimizer) {
     if (!unmoved && done(PyObject_CallMethod(host, "moved", "O", optimizer)) < 0) return -1;
     self->position = 0;
     self->step++;
-    if (timed && self->timed_cycles < SAMPLES) {
-        self->samples[self->timed_cycles++] = self->timed + now() - began + DISPATCH;
+    if (timed) {
+        double took = self->timed + now() - began + DISPATCH;
         self->timed = 0;
+        if (self->timed_cycles < SAMPLES) self->samples[self->timed_cycles++] = took;
     }
     return self->step < self->until ? 0 : done(PyObject_CallMethod(host, "decide", NULL));
 }
